@@ -1,0 +1,47 @@
+# make repro            stand-ins: every stage, every figure, into reports/synthetic
+# make repro-original   the same on real recordings: make repro-original CORPORA=/path/to/corpora
+# make test             lint and tests; with EMOMETRIC_CORPORA set, also those on real recordings
+# make constraints      pin the newest versions that fit (then run the tests)
+# Each sets up .venv the first time and after a change of pyproject.toml or constraints.txt.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: repro repro-original test lint constraints
+
+repro: $(READY)
+	@emometric params --origin synthetic
+	dvc repro
+
+repro-original: $(READY)
+	@test -n "$(CORPORA)$(EMOMETRIC_CORPORA)" || \
+	    { echo "error: no corpora named; run make repro-original CORPORA=/path/to/corpora" >&2; exit 1; }
+	@emometric params --origin original
+	emometric corpora link $(if $(CORPORA),"$(CORPORA)")
+	dvc repro original/dvc.yaml
+
+test: lint
+	pytest
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: emometric needs Python 3.11 or newer; run make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once; some minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,synthetic,test]'
+	@python -m emometric.plots_offline
+	@touch $@
+
+# The exact versions of a fresh resolution, without local build tags such as +cpu.
+constraints:
+	rm -rf .venv-new && $(PYTHON) -m venv .venv-new
+	.venv-new/bin/pip install --quiet torch==2.13.0 '.[pipeline,synthetic,test]'
+	.venv-new/bin/pip freeze --exclude emometric | sed -E 's/\+[a-z0-9.]+$$//' | grep -vE '^(nvidia|cuda|triton)' > constraints.txt
+	rm -rf .venv-new

@@ -1,0 +1,120 @@
+"""Read params.yaml: refuse what is unknown, and pick each value's scale."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emometric import parts
+from emometric.errors import ParameterError
+
+ORIGINS = ("synthetic", "original")
+SCALES = ("quick", "paper")
+
+# The working run's keys, each with the kind of part that it names (None: a plain value).
+RUN = {
+    "corpus": "corpora",
+    "feature": "features",
+    "encoder": "encoders",
+    "loss": "losses",
+    "decision": "decisions",
+    "protocol": "protocols",
+    "seed": None,
+}
+# Blocks that hold one map of settings for each part of a kind.
+PART_BLOCKS = ("features", "encoders", "losses", "decisions", "protocols")
+# Blocks with fixed keys.
+BLOCKS = {
+    "scale": ORIGINS,
+    "stand_in": ("max_clips",),
+    "vad": ("mode", "frame_s", "level_db", "pad_s", "min_speech_s"),
+    "training": (
+        "sampler",
+        "batch_size",
+        "epochs",
+        "crop_s",
+        "learning_rate",
+        "decay_every",
+    ),
+    "baseline": ("feature", "decision"),
+    "evaluation": ("n_resamples", "confidence", "perplexity"),
+}
+
+
+def read(origin: str, path: str | Path = "params.yaml") -> dict[str, Any]:
+    """All settings, with every `quick:`/`paper:` pair resolved to the scale of `origin`.
+
+    Raises ParameterError, in one sentence, for a missing file, an unknown or missing key, a part
+    that does not exist, or an unknown scale. What a part's own settings may be, its `Params` say.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(f"no settings at {path}; run from the project's root.") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise ParameterError(f"{path}{line} is not valid YAML; mend it there.") from None
+    if not isinstance(raw, Mapping):
+        raise ParameterError(f"{path} holds no settings; restore it from git.")
+    _check(raw, path)
+    if origin not in ORIGINS:
+        raise ParameterError(f"the origin '{origin}' is none of {', '.join(ORIGINS)}; choose one.")
+    scale = raw["scale"][origin]
+    if scale not in SCALES:
+        raise ParameterError(f"{path}: scale.{origin} is '{scale}'; write quick or paper.")
+    return at_scale(raw, scale)
+
+
+def at_scale(value: Any, scale: str) -> Any:
+    """`value` with every map of exactly the keys quick and paper replaced by the one chosen.
+
+    >>> at_scale({"epochs": {"quick": 8, "paper": 60}, "batch_size": 32}, "quick")
+    {'epochs': 8, 'batch_size': 32}
+    """
+    if isinstance(value, Mapping):
+        if set(value) == set(SCALES):
+            return value[scale]
+        return {key: at_scale(item, scale) for key, item in value.items()}
+    if isinstance(value, list):
+        return [at_scale(item, scale) for item in value]
+    return value
+
+
+def _check(raw: Mapping, path: Path) -> None:
+    known = (*RUN, "corpora", *PART_BLOCKS, *BLOCKS)
+    _check_keys(raw, known, path, "")
+    for block, keys in BLOCKS.items():
+        _check_keys(_map(raw[block], path, block), keys, path, f"{block}.")
+    for block in PART_BLOCKS:
+        for name in _map(raw[block], path, block):
+            parts.check_name(block, name, parts.available(block))
+    if not isinstance(raw["corpora"], list) or not raw["corpora"]:
+        raise ParameterError(f"{path}: corpora lists no corpus; write at least one, as '- emodb'.")
+    for name in raw["corpora"]:
+        parts.check_name("corpora", name, parts.available("corpora"))
+    for key, kind in RUN.items():
+        if kind:
+            parts.check_name(kind, raw[key], raw[kind])
+    if not isinstance(raw["seed"], int) or raw["seed"] < 0:
+        raise ParameterError(f"{path}: seed is '{raw['seed']}'; write a whole number from 0.")
+
+
+def _map(value: Any, path: Path, where: str) -> Mapping:
+    if not isinstance(value, Mapping):
+        raise ParameterError(f"{path}: {where} must be a block of keys; restore it from git.")
+    return value
+
+
+def _check_keys(block: Mapping, known: tuple[str, ...], path: Path, prefix: str) -> None:
+    for key in block:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean '{prefix}{near[0]}'?" if near else "remove it."
+            raise ParameterError(f"{path}: unknown key '{prefix}{key}'; {hint}")
+    for key in known:
+        if key not in block:
+            raise ParameterError(f"{path}: the key '{prefix}{key}' is missing; restore it.")

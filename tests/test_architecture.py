@@ -1,0 +1,186 @@
+"""The house rules: layers, stage deps that cover every import, two pipelines of one text."""
+
+import ast
+import re
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emometric import parts, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "emometric"
+
+# A module may import from layers below its own; part kinds (layer 3) never from a sibling.
+LAYERS = (
+    ("errors", "parts", "emotions", "atomic", "console"),
+    ("clip", "batch", "audio", "palette", "settings"),
+    ("vad", "store", "cache", "cells", "splits", "metrics", "roots", "layers", "checkpoint"),
+    (*parts.KINDS, "stand_ins"),
+    ("acquisition", "extraction", "training", "baselines", "evaluation", "figures", "page"),
+    ("cli_corpora", "plots_offline"),
+    ("cli",),
+)
+
+
+def module_name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Modules of emometric that a file imports anywhere, functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return frozenset(name for name in found if name in MODULES and name != "emometric")
+
+
+def closure(path: Path) -> set[str]:
+    """Files that decide what `path` does: its imports and theirs; empty packages left out."""
+    reached: set[str] = set()
+    waiting = [*imports(path)]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += imports(MODULES[name])
+    return {
+        str(MODULES[name].relative_to(ROOT))
+        for name in reached
+        if MODULES[name].read_text(encoding="utf-8").strip()
+    }
+
+
+def layer(name: str) -> int:
+    head = name.split(".")[1]
+    return next(number for number, heads in enumerate(LAYERS) if head in heads)
+
+
+def test_every_module_has_a_layer():
+    heads = {name.split(".")[1] for name in MODULES if "." in name}
+    assert heads == {head for heads in LAYERS for head in heads}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "." in name])
+def test_imports_point_down(name):
+    for other in imports(MODULES[name]):
+        same_package = name.split(".")[1] == other.split(".")[1]
+        if same_package and name.split(".")[1] not in parts.KINDS:
+            continue
+        assert layer(other) <= layer(name), f"{name} imports {other}, which lies above it"
+        if layer(name) == 3 and name.split(".")[1] in parts.KINDS:
+            assert layer(other) < 3, f"{name} imports its sibling {other}"
+
+
+def test_part_packages_hold_nothing_but_parts():
+    for kind in parts.KINDS:
+        assert not (SOURCE / kind / "__init__.py").read_text(encoding="utf-8").strip()
+
+
+def pipeline(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_both_pipelines_have_one_text():
+    def body(path):
+        text = path.read_text(encoding="utf-8")
+        return text[text.index("\n# Everything from here on") :]
+
+    assert body(ROOT / "dvc.yaml") == body(ROOT / "original/dvc.yaml")
+    assert pipeline(ROOT / "dvc.yaml")["vars"][1:] == [{"origin": "synthetic", "root": "."}]
+    assert pipeline(ROOT / "original/dvc.yaml")["vars"][1:] == [
+        {"origin": "original", "root": ".."}
+    ]
+
+
+def stages() -> dict[str, dict]:
+    """Stage name -> its text in dvc.yaml, with `do:` unwrapped."""
+    return {
+        name: {**stage, **stage.get("do", {})}
+        for name, stage in pipeline(ROOT / "dvc.yaml")["stages"].items()
+    }
+
+
+@pytest.mark.parametrize("name", list(stages()))
+def test_stage_deps_cover_every_import(name):
+    stage = stages()[name]
+    script = re.search(r"stages/\w+\.py", stage["cmd"]).group()
+    declared = set(stage["deps"])
+    missing = {script, *closure(ROOT / script)} - declared
+    # A part that the stage loads by name stands in deps as a template: src/emometric/losses/${...}
+    templates = {dep for dep in declared if "${" in dep and dep.startswith("src/")}
+    for template in templates:
+        kind = template.split("/")[2]
+        for part in (SOURCE / kind).glob("*.py"):
+            missing |= closure(part) - declared
+    folders = {dep.rstrip("/") for dep in declared if (ROOT / dep).is_dir()}
+    missing = {
+        path for path in missing if not any(path.startswith(f"{folder}/") for folder in folders)
+    }
+    missing -= {
+        path
+        for path in missing
+        for template in templates
+        if path.rpartition("/")[0] == template.rpartition("/")[0]
+    }
+    assert not missing, f"stage {name}: add to deps {sorted(missing)}"
+
+
+@pytest.mark.parametrize("name", list(stages()))
+def test_stage_deps_name_what_is_there_and_used(name):
+    stage = stages()[name]
+    script = re.search(r"stages/\w+\.py", stage["cmd"]).group()
+    used = {script, *closure(ROOT / script)}
+    templates = [dep for dep in stage["deps"] if "${" in dep and dep.startswith("src/")]
+    for template in templates:
+        for part in (SOURCE / template.split("/")[2]).glob("*.py"):
+            used |= closure(part)
+    for dep in stage["deps"]:
+        if "${" in dep or dep.startswith("data/"):
+            continue
+        assert (ROOT / dep).exists(), f"stage {name}: no file {dep}"
+        if dep.endswith(".py"):
+            assert dep in used, f"stage {name} does not use {dep}"
+
+
+def test_graph_stays_small():
+    values = settings.read("synthetic", ROOT / "params.yaml")
+    count = 0
+    for stage in pipeline(ROOT / "dvc.yaml")["stages"].values():
+        axes = stage.get("matrix", {"once": [1]})
+        sizes = [values["corpora"] if isinstance(axis, str) else axis for axis in axes.values()]
+        count += len(list(product(*sizes)))
+    assert count < 80
+
+
+def test_training_needs_no_audio_library():
+    # A machine that only trains has torch and the table libraries, nothing that reads sound.
+    audio = {"soundfile", "soxr", "opensmile", "webrtcvad", "matplotlib", "librosa", "skops"}
+    files = {"stages/train.py", *closure(ROOT / "stages/train.py")}
+    for kind in ("encoders", "losses", "samplers"):
+        for part in (SOURCE / kind).glob("*.py"):
+            files |= {str(part.relative_to(ROOT)), *closure(part)}
+    for file in files:
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        names = {
+            alias.name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        } | {
+            node.module.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+        }
+        assert not names & audio, f"{file} imports {names & audio}"
