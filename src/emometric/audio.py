@@ -29,7 +29,7 @@ SUFFIXES = (
 )
 CHANNELS = ("mean", "left")
 _LOUDEST = 8.0  # floating-point files pass full scale now and then, but not by 18 dB
-_UNKNOWN_SIZE = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # what writers to a pipe put; nothing is promised
+_UNKNOWN_SIZE = 0x7FFFF000  # from here on: what writers to a pipe put, who know no size
 
 
 def read_waveform(path: str | Path, *, channel: str = "mean", rate_hz: int = RATE_HZ) -> np.ndarray:
@@ -41,11 +41,12 @@ def read_waveform(path: str | Path, *, channel: str = "mean", rate_hz: int = RAT
 
     Raises AudioError, `<path>: <what is wrong>; <what to do>`, for a missing, empty, truncated or
     unreadable file, a git-LFS pointer, no samples, NaN or infinite samples, samples far beyond
-    full scale, and less than MIN_S seconds.
+    full scale, and less than MIN_S seconds. That a file breaks off is noticed for WAV, AIFF and
+    FLAC; other containers are read as far as they go.
     """
     path = Path(path)
-    _check_file(path)
     try:
+        _check_file(path)
         with soundfile.SoundFile(path) as file:
             promised = file.frames
             samples = file.read(dtype="float32", always_2d=True)
@@ -55,6 +56,10 @@ def read_waveform(path: str | Path, *, channel: str = "mean", rate_hz: int = RAT
         raise AudioError(
             f"{path}: is no recording that libsndfile can read ({reason}); get the file again or "
             f"convert it to WAV or FLAC."
+        ) from None
+    except OSError as error:
+        raise AudioError(
+            f"{path}: cannot be opened ({error.strerror}); check its rights."
         ) from None
     # Of an Ogg or MP3 stream the length is only an estimate; lossless containers state it.
     if len(samples) < promised and path.suffix.lower() not in (".mp3", ".ogg", ".oga", ".opus"):
@@ -77,7 +82,7 @@ def check_waveform(waveform: np.ndarray, *, where: str | Path) -> None:
     if not np.isfinite(waveform).all():
         at = int(np.flatnonzero(~np.isfinite(waveform))[0])
         raise AudioError(
-            f"{where}: sample {at} is {waveform[at]}, not a number; get the file again or remove it."
+            f"{where}: sample {at} is {waveform[at]}, no number; get the file again or remove it."
         )
     peak = float(np.abs(waveform).max(initial=0.0))
     if peak > _LOUDEST:
@@ -121,7 +126,7 @@ def _check_file(path: Path) -> None:
             raise AudioError(
                 f"{path}: is a git-LFS pointer, not the recording; run `git lfs pull`."
             )
-        if head[:4] in (b"RIFF", b"FORM"):
+        if head[8:12] in (b"WAVE", b"AIFF", b"AIFC") and head[:4] in (b"RIFF", b"FORM"):
             _check_chunks(path, file, n_bytes, "<" if head[:4] == b"RIFF" else ">")
 
 
@@ -137,7 +142,7 @@ def _check_chunks(path: Path, file, n_bytes: int, endian: str) -> None:
         name, size = struct.unpack(f"{endian}4sI", file.read(8))
         if name in (b"data", b"SSND"):
             there = n_bytes - position - 8
-            if size > there and size not in _UNKNOWN_SIZE:
+            if there < size < _UNKNOWN_SIZE:
                 raise _truncated(path, size, there, "bytes of sound")
             return
         position += 8 + size + size % 2  # chunks begin at even bytes

@@ -80,14 +80,7 @@ class Ragged:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        path = self.folder / "index.parquet"
-        if not path.is_file():
-            raise StoreError(f"{self.folder}: there is no store (no index.parquet); {_CURE}.")
-        try:
-            index = pq.read_table(path, schema=INDEX_SCHEMA)
-        except (OSError, pa.ArrowException):
-            raise StoreError(f"{path} is damaged; {_CURE}.") from None
-        columns = index.to_pydict()
+        columns = read_table(self.folder / "index.parquet").to_pydict()
         self.ids: tuple[str, ...] = tuple(columns["id"])
         self.lengths: dict[str, int] = dict(zip(self.ids, columns["length"], strict=True))
         self._place = dict(
@@ -163,18 +156,23 @@ def write_functionals(
 
 def read_functionals(path: str | Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     """Functionals as (ids, names, values (clips, names)): sorted by id, as they were stored."""
-    path = Path(path)
-    if not path.is_file():
-        raise StoreError(f"{path}: there are no functionals; {_CURE}.")
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        raise StoreError(f"{path} is damaged; {_CURE}.") from None
+    table = read_table(path)
     names = tuple(name for name in table.column_names if name != "id")
     if "id" not in table.column_names or not names:
         raise StoreError(f"{path} holds no functionals (no column 'id' or no other); {_CURE}.")
     values = np.column_stack([table[name].to_numpy() for name in names])
     return tuple(table["id"].to_pylist()), names, values
+
+
+def read_table(path: str | Path) -> pa.Table:
+    """A Parquet file that an earlier stage wrote; StoreError where it is missing or damaged."""
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no such table; {_CURE}.")
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        raise StoreError(f"{path} is damaged; {_CURE}.") from None
 
 
 def _spool(

@@ -1,0 +1,30 @@
+"""Embeddings on a plane, to be looked at: t-SNE."""
+
+import numpy as np
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from emometric.errors import PipelineError
+
+
+def tsne(embedding: np.ndarray, *, perplexity: float, seed: int) -> np.ndarray:
+    """Positions (n, 2) float64 of embeddings (n, dim), n from 4 and dim from 2.
+
+    van der Maaten & Hinton 2008 as scikit-learn runs it, started from the first two principal
+    components. `perplexity`, the number of neighbours that matter, is lowered to (n - 1) / 3 for
+    few clips. One thread, so that equal embeddings give equal bytes. Embeddings that are all
+    equal, as a collapsed network makes them, give one point.
+    """
+    embedding = np.asarray(embedding, dtype=np.float32)
+    if len(embedding) < 4:
+        raise PipelineError(f"{len(embedding)} clips make no t-SNE map; give at least four.")
+    if np.all(embedding == embedding[0]):
+        return np.zeros((len(embedding), 2))
+    tsne = TSNE(
+        perplexity=min(perplexity, (len(embedding) - 1) / 3),
+        init="pca",
+        random_state=seed,
+        n_jobs=1,
+    )
+    with threadpool_limits(limits=1):
+        return tsne.fit_transform(embedding).astype(np.float64)

@@ -1,0 +1,125 @@
+"""What a run comes to: its headline numbers, its map of embeddings, and who took part."""
+
+import math
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emometric import evaluation, projection
+from emometric.errors import StoreError
+
+GUESSES = ("majority", "speaker_lookup")  # cells that hear nothing and need no interval
+
+
+def headline(
+    own: pd.DataFrame, beside: pd.DataFrame, params: evaluation.Params, seed: int
+) -> dict[str, Any]:
+    """The run's rates, those of the baselines, and the gain over the SVM baseline; four digits.
+
+    own: the run's cells table, of one cell; beside: the baselines' cells table, on the same test
+    clips. The cells of `beside` that hear nothing keep UAR and accuracy, the other one, the SVM on
+    functionals, its interval too. `gain` is the run's UAR minus the SVM's, with the interval and p
+    of `evaluation.compare`. A number that does not exist is None.
+    """
+    summary: dict[str, Any] = evaluation.summarise(own, params, seed)
+    for name, rows in beside.groupby("cell"):
+        kept = ("uar", "accuracy")
+        if name not in GUESSES:
+            kept = ("uar", "uar_low", "uar_high", "accuracy")
+        rates = evaluation.summarise(rows, params, seed)
+        summary[name] = {key: rates[key] for key in kept}
+    svm = beside[beside["cell"] == svm_cell(beside)]
+    gain = evaluation.compare(evaluation.by_speaker(own), evaluation.by_speaker(svm), params, seed)
+    summary["gain"] = {
+        "uar": gain.difference,
+        "uar_low": gain.low,
+        "uar_high": gain.high,
+        "p": gain.p,
+    }
+    return rounded(summary)
+
+
+def svm_cell(beside: pd.DataFrame) -> str:
+    """Name of the baseline that hears something, such as egemaps_svm_linear."""
+    names = sorted(set(beside["cell"]) - set(GUESSES))
+    if len(names) != 1 or not set(GUESSES) <= set(beside["cell"]):
+        raise StoreError(
+            f"the baselines' table holds the cells {', '.join(sorted(set(beside['cell'])))} in "
+            "place of majority, speaker_lookup and one more; run `dvc repro`."
+        )
+    return names[0]
+
+
+def rounded(value: Any) -> Any:
+    """`value` with every float at four digits and NaN as None, in nested maps too.
+
+    >>> rounded({"uar": 2 / 3, "n": 3, "fold": {"sd": float("nan")}})
+    {'uar': 0.6667, 'n': 3, 'fold': {'sd': None}}
+    """
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 4)
+    return value
+
+
+def embedding_map(
+    embeddings: pa.Table,
+    clips: pd.DataFrame,
+    table: pd.DataFrame,
+    params: evaluation.Params,
+    seed: int,
+) -> pd.DataFrame:
+    """t-SNE of the training and test clips as the network of the first fold sees them.
+
+    embeddings: columns fold, id, role, embedding; clips: rows with id, speaker, emotion; table:
+    the run's cells table. Columns clip, speaker, emotion, predicted, fold, role, x, y, sorted by
+    clip; `predicted` is None for training clips, which nobody asked about.
+    """
+    first = pc.min(embeddings["fold"]).as_py()
+    kept = embeddings.filter(
+        (pc.field("fold") == first) & pc.field("role").isin(["train", "test"])
+    ).sort_by("id")
+    position = projection.tsne(
+        np.stack(kept["embedding"].to_numpy()), perplexity=params.perplexity, seed=seed
+    )
+    labels = clips.set_index("id").loc[kept["id"].to_pylist()]
+    predicted = table[table["fold"] == first].set_index("clip")["predicted"]
+    return pd.DataFrame(
+        {
+            "clip": kept["id"].to_pylist(),
+            "speaker": labels["speaker"].to_numpy(),
+            "emotion": labels["emotion"].to_numpy(),
+            "predicted": predicted.reindex(kept["id"].to_pylist()).to_numpy(),
+            "fold": first,
+            "role": kept["role"].to_pylist(),
+            "x": position[:, 0].round(4),
+            "y": position[:, 1].round(4),
+        }
+    )
+
+
+def corpus_facts(
+    corpus: str, part: ModuleType, clips: pd.DataFrame, rejects: pd.DataFrame
+) -> dict[str, Any]:
+    """What to say of the corpus: its name and licence, and what of it took part.
+
+    part: a module of `emometric.corpora`; clips: the manifest rows of the run; rejects: the files
+    that were left out.
+    """
+    return {
+        "id": corpus,
+        "name": part.NAME,
+        "licence": part.LICENCE,
+        "licence_url": part.LICENCE_URL,
+        "citation": part.CITATION,
+        "language": part.LANGUAGE,
+        "n_clips": len(clips),
+        "n_speakers": int(clips["speaker"].nunique()),
+        "seconds": round(float(clips["seconds"].sum()), 1),
+        "n_rejects": len(rejects),
+    }

@@ -1,0 +1,103 @@
+"""Embed every clip with the model of its fold, and decide on the test clips."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import typer
+
+from emometric import (
+    atomic,
+    cells,
+    checkpoint,
+    console,
+    fold_models,
+    parallel,
+    parts,
+    settings,
+    splits,
+)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+SCHEMA = pa.schema(
+    [
+        ("fold", pa.int64()),
+        ("id", pa.string()),
+        ("role", pa.string()),
+        ("embedding", pa.list_(pa.float32())),
+    ]
+)
+
+
+@app.command()
+def embed(
+    run: str,
+    origin: str = typer.Option(...),
+    corpus: str = typer.Option(...),
+    feature: str = typer.Option(...),
+    decision: str = typer.Option(...),
+    seed: int = typer.Option(...),
+) -> None:
+    """Write data/ORIGIN/embeddings/RUN: embeddings.parquet and cells.parquet.
+
+    The decision is fitted on the training clips alone.
+    """
+    values = settings.read(origin)
+    data = Path("data") / origin
+    source = fold_models.Source(
+        corpus=corpus,
+        manifest=data / "manifests" / f"{corpus}.parquet",
+        features=data / "features" / corpus / feature,
+    )
+    params = parts.make_params("decisions", decision, values["decisions"][decision])
+    folds = list(enumerate(splits.read(data / "splits" / f"{run}.parquet")))
+    models = data / "models" / run
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with console.progress(total=len(folds), what="embed", unit="folds") as bar:
+        processes = parallel.processors() if device == "cpu" else 1
+        embedded = fold_models.embed(
+            source, models, folds, device, processes=processes, tick=bar.update
+        )
+    clips = splits.read_clips(source.manifest, corpus).set_index("id", drop=False)
+    tables = []
+    for (number, fold), embedding in zip(folds, embedded, strict=True):
+        recipe = checkpoint.describe(models / fold_models.name(number))["recipe"]
+        names = recipe["emotions"]
+        train = clips.loc[list(fold.train), "emotion"].map(names.index).to_numpy(np.int64)
+        fitted = parts.load("decisions", decision).Decision(params, len(names))
+        fitted.fit(embedding["train"], train)
+        tables.append(
+            cells.build(
+                clips.loc[list(fold.test)],
+                fitted.scores(embedding["test"]),
+                names,
+                study=run,
+                cell=recipe["loss"],
+                fold=number,
+                seed=seed,
+            )
+        )
+    with atomic.new_folder(data / "embeddings" / run) as aside:
+        cells.write(aside / "cells.parquet", pd.concat(tables, ignore_index=True))
+        pq.write_table(embedding_table(folds, embedded), aside / "embeddings.parquet")
+
+
+def embedding_table(folds, embedded) -> pa.Table:
+    """One row a (fold, clip): its role and its embedding; sorted by fold and id."""
+    rows = [
+        (number, name, role, vector)
+        for (number, fold), embedding in zip(folds, embedded, strict=True)
+        for role, vectors in embedding.items()
+        for name, vector in zip(getattr(fold, role), vectors, strict=True)
+    ]
+    rows.sort(key=lambda row: row[:2])
+    columns = zip(*rows, strict=True)
+    return pa.table([list(column) for column in columns], schema=SCHEMA)
+
+
+if __name__ == "__main__":
+    console.main(app)
