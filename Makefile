@@ -36,7 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; some minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,synthetic,test]'
-	@python -m emometric.plots_offline
+	@python -m emometric.report.offline_plots
 	@touch $@
 
 # The exact versions of a fresh resolution, without local build tags such as +cpu.

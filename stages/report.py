@@ -5,8 +5,10 @@ from pathlib import Path
 
 import typer
 
-from emometric import atomic, console, page, run_figures, run_record
-from emometric.palette import DARK, LIGHT
+from emometric import atomic, console
+from emometric.report import page, run_figures
+from emometric.report.palette import DARK, LIGHT
+from emometric.report.record import read
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -16,7 +18,7 @@ def report(origin: str = typer.Option(...)) -> None:
     """Read the results of the run; compute nothing but what is drawn."""
     results = Path("data", origin, "results", "run")
     reports = Path("reports", origin)
-    record = run_record.read(results)
+    record = read(results)
     light, dark = (run_figures.draw(record, theme) for theme in (LIGHT, DARK))
     _write(reports / "metrics.json", _json({"run": record.rates}))
     _write(reports / "per_speaker.csv", (results / "per_speaker.csv").read_bytes())

@@ -17,11 +17,11 @@ SOURCE = ROOT / "src" / "emometric"
 # A module may import from layers below its own; part kinds (layer 3) never from a sibling.
 LAYERS = (
     ("errors", "parts", "emotions", "atomic", "console"),
-    ("clip", "batch", "audio", "palette", "settings"),
-    ("vad", "store", "cache", "cells", "splits", "metrics", "roots", "layers", "checkpoint"),
-    (*parts.KINDS, "stand_ins"),
-    ("acquisition", "extraction", "training", "baselines", "evaluation", "figures", "page"),
-    ("cli_corpora", "plots_offline"),
+    ("clip", "batch", "audio", "settings", "parallel", "metrics"),
+    ("vad", "store", "cache", "cells", "splits", "speakers", "listing", "layers", "svm_scores"),
+    (*parts.KINDS, "stand_ins", "checkpoint", "resampling", "projection"),
+    ("roots", "acquisition", "extraction", "training", "baselines", "evaluation", "report"),
+    ("fold_models", "results", "cli_corpora"),
     ("cli",),
 )
 

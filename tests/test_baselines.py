@@ -1,16 +1,14 @@
 """Baselines: what they say is known, and they never see what they are tested on."""
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emometric import audio, baselines, cells, emotions, metrics, parts
-from emometric.clip import Clip, Fold
+from emometric import baselines, cells, metrics
+from emometric.clip import Fold
 from emometric.decisions import svm_linear
 from emometric.errors import StoreError
 
@@ -129,53 +127,3 @@ def test_order_of_functionals_is_irrelevant_and_gaps_are_refused():
     assert evaluate(clips, functionals, folds).equals(evaluate(clips, functionals[::-1], folds))
     with pytest.raises(StoreError, match="2 clips have no functionals, the first is c/003"):
         evaluate(clips, functionals.drop(["c/003", "c/009"]), folds)
-
-
-@pytest.mark.original
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("corpus", "n_clips", "splitter", "c", "low", "high"),
-    [
-        ("emodb", 535, LeaveOneGroupOut(), 0.01, 0.657, 0.677),
-        ("ravdess", 1440, GroupKFold(10), 0.1, 0.49, 0.51),
-        ("urdu", 400, GroupKFold(10), 0.1, 0.64, 0.67),
-    ],
-)
-def test_real_corpora_give_the_known_rates(corpora_root, corpus, n_clips, splitter, c, low, high):
-    if not (corpora_root / corpus).is_dir():
-        pytest.skip(f"no {corpus} below EMOMETRIC_CORPORA")
-    part = parts.load("corpora", corpus)
-    found = [clip for clip in part.clips(corpora_root / corpus) if isinstance(clip, Clip)]
-    found.sort(key=lambda clip: clip.id)
-    assert len(found) == n_clips
-    values = joblib.Parallel(n_jobs=-1)(
-        joblib.delayed(_egemaps)(corpora_root / corpus / clip.path, part.CHANNEL) for clip in found
-    )
-    clips = pd.DataFrame(
-        [(clip.id, clip.speaker, clip.emotion) for clip in found],
-        columns=["id", "speaker", "emotion"],
-    )
-    folds = [
-        Fold(train=tuple(clips["id"][train]), valid=(), test=tuple(clips["id"][test]))
-        for train, test in splitter.split(clips, groups=clips["speaker"])
-    ]
-    table = baselines.evaluate(
-        clips,
-        folds,
-        pd.DataFrame(np.concatenate(values), index=clips["id"]),
-        svm_linear,
-        svm_linear.Params(c=c),
-        emotions=emotions.present(clips["emotion"]),
-        study="run",
-        name="egemaps_svm_linear",
-        seed=7,
-    )
-    svm = table[table["cell"] == "egemaps_svm_linear"]
-    assert low <= metrics.uar(svm["truth"], svm["predicted"]) <= high
-
-
-def _egemaps(path, channel):
-    from emometric.features import egemaps
-
-    waveform = audio.from_pcm16(audio.to_pcm16(audio.read_waveform(path, channel=channel)))
-    return egemaps.extract(waveform, audio.RATE_HZ, egemaps.Params(silence="keep"))

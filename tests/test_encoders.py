@@ -39,6 +39,7 @@ def make_used(name):
             encoder(torch.randn(6, 40, N_BINS) + 0.3, torch.full((6,), 40))
         for module in encoder.modules():
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.weight.uniform_(0.5, 1.0)
                 module.bias.normal_(std=0.5)  # so that a forgotten mask shows
     return params, encoder.eval()
 
@@ -68,8 +69,12 @@ def test_padding_and_batch_mates_change_nothing(name, length):
 def test_every_weight_learns(name):
     _, encoder = make(name)
     features, lengths = torch.randn(4, 50, N_BINS), torch.tensor([50, 50, 30, 7])
-    embedding = encoder(features, lengths).embedding
-    (embedding * torch.randn(embedding.shape)).sum().backward()
+    optimiser = torch.optim.Adam(encoder.parameters(), 1e-3)
+    for _ in range(2):  # the first step frees what a weight of zero shuts off
+        optimiser.zero_grad()
+        embedding = encoder(features, lengths).embedding
+        (embedding * torch.randn(embedding.shape)).sum().backward()
+        optimiser.step()
     for key, weight in encoder.named_parameters():
         assert weight.grad is not None and weight.grad.isfinite().all(), key
         assert weight.grad.abs().max() > 0, key

@@ -176,6 +176,21 @@ def test_sign_flip_by_chance_agrees_with_all_flips():
     assert exact != drawn
 
 
+def test_sign_flip_p_is_never_zero():
+    n = np.full((15, 2), 4)
+    generator = np.random.default_rng(0)
+    p = resampling.sign_flip_p(n, n, 0 * n, n_resamples=100, generator=generator)
+    assert p == 1 / 101  # only the observed signs are as extreme: 2 of 32768 are
+
+
+def test_speakers_who_do_not_differ_do_not_count():
+    n = np.full((40, 2), 4)
+    other = n.copy()
+    other[:3] -= 1
+    generator = np.random.default_rng(0)
+    assert resampling.sign_flip_p(n, n, other, n_resamples=100, generator=generator) == 2 / 2**3
+
+
 def test_sign_flip_p_is_uniform_where_nothing_differs():
     generator = np.random.default_rng(0)
     n = np.full((9, 3), 6)

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from emometric import figure_cells, figures, metrics
-from emometric.figure_style import STAND_IN_STAMP, WIDTH_IN, Heading, percent, style, to_png
-from emometric.palette import DARK, EMOTION_COLOURS, LIGHT
+from emometric import metrics
+from emometric.report import cell_figures, figures
+from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
+from emometric.report.style import STAND_IN_STAMP, WIDTH_IN, Heading, percent, style, to_png
 
 SPEC = importlib.util.spec_from_file_location(
     "fabricated_results", Path(__file__).with_name("fabricated_results.py")
@@ -41,11 +42,11 @@ def draw(kind: str, made, *, origin="synthetic", theme=LIGHT):
     chance = (1 / n_emotions, NAN, NAN)
     if kind == "confusion":
         counts = metrics.confusion(made.clips["truth"], made.clips["predicted"], made.emotions)
-        return figure_cells.confusion(
+        return cell_figures.confusion(
             counts, made.emotions, (0.612, 0.55, 0.671), confidence=0.95, **looks
         )
     if kind == "per_speaker":
-        return figure_cells.per_speaker(made.per_speaker, made.emotions, **looks)
+        return cell_figures.per_speaker(made.per_speaker, made.emotions, **looks)
     if kind == "tsne":
         return figures.tsne(made.tsne, made.emotions, **looks)
     if kind == "folds":
@@ -133,7 +134,7 @@ def test_style_leaves_no_trace():
 
 def test_confusion_writes_share_of_the_row_and_clips():
     counts = np.array([[6, 2], [0, 0]])
-    figure = figure_cells.confusion(
+    figure = cell_figures.confusion(
         counts, ("anger", "fear"), (0.75, NAN, NAN), confidence=0.95, heading=heading()
     )
     found = labels(figure)
@@ -148,7 +149,7 @@ def test_per_speaker_leaves_missing_cells_blank():
         [("c/A", "anger", 4, 1), ("c/A", "fear", 2, 2), ("c/B", "fear", 5, 4)],
         columns=["speaker", "emotion", "n", "correct"],
     )
-    found = labels(figure_cells.per_speaker(table, ("anger", "fear"), heading=heading()))
+    found = labels(cell_figures.per_speaker(table, ("anger", "fear"), heading=heading()))
     assert [text for text in found if text.startswith("of ")] == ["of 4", "of 2", "of 5"]
     assert {"25", "100", "62"} <= set(found)  # A, with the mean of both
     assert found.count("80") == 2  # B's only emotion is B's mean

@@ -63,7 +63,7 @@ def test_order_of_the_batch_does_not_matter(name):
     one = loss(Encoded(embedding=values), batch(emotion))
     two = loss(Encoded(embedding=values[order]), batch(emotion[order]))
     assert one.ndim == 0
-    assert float(one) == pytest.approx(float(two), abs=1e-12)
+    assert one.item() == pytest.approx(two.item(), abs=1e-12)
 
 
 @each
@@ -94,7 +94,7 @@ def test_descent_lowers_the_loss(name):
         result = loss(Encoded(embedding=values), inputs)
         result.backward()
         optimiser.step()
-        curve.append(float(result))
+        curve.append(result.item())
     assert curve[-1] < 0.5 * curve[0]
 
 
@@ -119,7 +119,7 @@ def test_zero_without_a_valid_pair(name, emotion):
     loss, values = make(name, ("anger", "happiness", "neutral")), embeddings(len(emotion))
     result = loss(Encoded(embedding=values), batch(emotion))
     result.backward()
-    assert float(result) == 0.0
+    assert result.item() == 0.0
     assert values.grad.abs().max() == 0.0
 
 
@@ -129,9 +129,8 @@ def test_rotation_and_length_of_embeddings_do_not_matter(name):
     rotation = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64))[0]
     stretched = values @ rotation * torch.linspace(0.5, 3, 21, dtype=torch.float64)[:, None]
     one = loss(Encoded(embedding=values), batch(emotion))
-    assert float(loss(Encoded(embedding=stretched), batch(emotion))) == pytest.approx(
-        float(one), abs=1e-10
-    )
+    two = loss(Encoded(embedding=stretched), batch(emotion))
+    assert two.item() == pytest.approx(one.item(), abs=1e-10)
 
 
 def distances(values):
@@ -161,9 +160,8 @@ def test_triplet_equals_a_plain_loop(seed):
     ]
     expected = term(distances(values), triplets, PARAMS["triplet"]["margin"])
     loss = make("triplet", ("anger", "fear", "neutral"))
-    assert float(loss(Encoded(embedding=values), batch(emotion))) == pytest.approx(
-        expected, abs=1e-12
-    )
+    result = loss(Encoded(embedding=values), batch(emotion))
+    assert result.item() == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
@@ -188,7 +186,7 @@ def test_emotion_triplet_equals_a_plain_loop(corpus, seed):
     expected = term(distance, inner, 0.1) + term(distance, outer, 0.15)
     loss = make("emotion_triplet", CORPORA[corpus])
     result = loss(Encoded(embedding=values), batch([CORPORA[corpus].index(w) for w in words]))
-    assert float(result) == pytest.approx(expected, abs=1e-12)
+    assert result.item() == pytest.approx(expected, abs=1e-12)
 
 
 def test_emotion_triplet_is_zero_when_polarities_lie_apart_and_emotions_within():
@@ -197,10 +195,10 @@ def test_emotion_triplet_is_zero_when_polarities_lie_apart_and_emotions_within()
     values = torch.stack([angles.cos(), angles.sin()], dim=1)
     loss = make("emotion_triplet", ("anger", "fear", "happiness", "neutral"), dim=2)
     result = loss(Encoded(embedding=values), batch([0, 0, 1, 1, 2, 2, 3, 3]))
-    assert float(result) == 0.0
+    assert result.item() == 0.0
     # Happiness between anger and fear: same clips, now related ones lie farther than opposite.
     result = loss(Encoded(embedding=values), batch([0, 0, 2, 2, 1, 1, 3, 3]))
-    assert float(result) > 0.15
+    assert result.item() > 0.15
 
 
 def test_softmax_known_answer():
@@ -210,7 +208,7 @@ def test_softmax_known_answer():
         loss.classify.bias.zero_()
     values = torch.tensor([[1.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
     expected = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(2))) / 2
-    assert float(loss(Encoded(embedding=values), batch([0, 0]))) == pytest.approx(expected)
+    assert loss(Encoded(embedding=values), batch([0, 0])).item() == pytest.approx(expected)
 
 
 def without(word):

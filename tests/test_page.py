@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emometric import page, run_figures, run_record
 from emometric.errors import StoreError
-from emometric.figure_style import STAND_IN_STAMP
-from emometric.palette import LIGHT
+from emometric.report import page, run_figures
+from emometric.report import record as run_record
+from emometric.report.palette import LIGHT
+from emometric.report.style import STAND_IN_STAMP
 
 ROOT = Path(__file__).resolve().parents[1]
 PNG = dict.fromkeys(run_figures.NAMES, b"\x89PNG")

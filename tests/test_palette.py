@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import palette
 from emometric.emotions import EMOTIONS
+from emometric.report import palette
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, on linear RGB.
 SIGHT = {

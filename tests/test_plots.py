@@ -12,9 +12,9 @@ import pytest
 import vl_convert
 from dvc_render.vega import VegaRenderer
 
-from emometric import plots_offline
 from emometric.errors import PipelineError
-from emometric.palette import EMOTION_COLOURS
+from emometric.report import offline_plots
+from emometric.report.palette import EMOTION_COLOURS
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / ".dvc" / "plots"
@@ -54,7 +54,7 @@ def filled(template: str, revisions: list[str]) -> dict:
 def test_template_draws_every_revision(template, revisions):
     spec = filled(template, revisions)
     assert "<DVC_METRIC" not in json.dumps(spec)
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=plots_offline.VEGA_LITE)
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=offline_plots.VEGA_LITE)
     for text in ("A title", *revisions):
         assert text in svg
     assert "NaN" not in svg and "undefined" not in svg
@@ -97,7 +97,7 @@ class Scripts(HTMLParser):
 def test_offline_page_carries_its_scripts(tmp_path):
     dvc = [sys.executable, "-m", "dvc"]
     subprocess.run([*dvc, "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
-    target = plots_offline.install(tmp_path)
+    target = offline_plots.install(tmp_path)
     text = target.read_text(encoding="utf-8")
     assert text.count("{plot_divs}") == 1
     assert "{scripts}" not in text  # DVC would load its own from a network
@@ -107,7 +107,7 @@ def test_offline_page_carries_its_scripts(tmp_path):
     assert re.search(r"\[plots\]\s+html_template = plots/offline\.html", config)
     assert "html_template" not in (tmp_path / ".dvc/config").read_text(encoding="utf-8")
     before = target.read_bytes()
-    assert plots_offline.install(tmp_path).read_bytes() == before
+    assert offline_plots.install(tmp_path).read_bytes() == before
 
 
 def test_a_clone_before_set_up_names_no_page():
@@ -117,9 +117,9 @@ def test_a_clone_before_set_up_names_no_page():
 
 
 def test_script_cannot_end_early():
-    assert plots_offline.page('a = "</script>";').count("</script>") == 1
+    assert offline_plots.page('a = "</script>";').count("</script>") == 1
 
 
 def test_outside_a_project_is_refused(tmp_path):
     with pytest.raises(PipelineError, match="run from the project's root"):
-        plots_offline.install(tmp_path)
+        offline_plots.install(tmp_path)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from emometric import checkpoint, fold_models, parallel, splits, store, training
+from emometric import checkpoint, fold_models, splits, store, training
 from emometric.clip import Fold
 from emometric.errors import ParameterError, StoreError
 
@@ -97,20 +97,20 @@ def test_crops_reach_from_the_first_frame_to_the_last(clips):
     assert whole.lengths.item() == len(features[long])
 
 
-def test_fit_learns(clips):
-    params = replace(PARAMS, epochs=12, decay_every=8)
-    network, curve = fitted(clips, params)
+def test_fit_learns():
+    recipe = replace(RECIPE, loss="softmax", loss_params={"label_smoothing": 0.0})
+    clips = training.Clips(*speech(takes=6), CPU)
+    params = replace(PARAMS, epochs=6, decay_every=5, learning_rate=0.01)
+    network, curve = fitted(clips, params, recipe=recipe)
     assert max(epoch.valid_uar for epoch in curve) > 0.8  # a guess: 0.33
-    assert training.best_epoch(curve).valid_uar == max(epoch.valid_uar for epoch in curve)
-    rates = [epoch.learning_rate for epoch in curve]
-    assert rates == pytest.approx([0.003] * 8 + [0.0003] * 4)
+    assert [epoch.learning_rate for epoch in curve] == pytest.approx([0.01] * 5 + [0.001])
     # A speaker that it never heard: the nearest training clip has the same emotion.
     train, test = roles(clips)[0], np.flatnonzero(clips.speaker == 3)
     known, new = (training.embed(network, clips, rows) for rows in (train, test))
     cosine = (new / np.linalg.norm(new, axis=1)[:, None]) @ (
         known / np.linalg.norm(known, axis=1)[:, None]
     ).T
-    assert np.mean(clips.emotion[train][cosine.argmax(axis=1)] == clips.emotion[test]) > 0.8  # a guess: 0.33
+    assert np.mean(clips.emotion[train][cosine.argmax(axis=1)] == clips.emotion[test]) > 0.8
 
 
 def test_fit_keeps_the_weights_of_the_best_epoch(clips):
@@ -320,17 +320,3 @@ def test_folds_of_unknown_clips_are_refused(tmp_path):
     corpus = fold_models.read_corpus(source, "cpu")
     with pytest.raises(StoreError, match="the folds name 'made/zz'"):
         corpus.positions(["made/00", "made/zz"])
-
-
-def fail_at_two(job, tick):
-    if job == 2:
-        raise ParameterError("job 2 cannot be done; leave it out.")
-    tick()
-    return job * 10
-
-
-def test_parallel_returns_in_order_and_raises_what_a_job_raised():
-    assert parallel.run(fail_at_two, [3, 1], processes=2, tick=lambda: None) == [30, 10]
-    for processes in (1, 2):
-        with pytest.raises(ParameterError, match="job 2 cannot be done"):
-            parallel.run(fail_at_two, [1, 2], processes=processes, tick=lambda: None)

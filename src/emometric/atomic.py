@@ -34,15 +34,28 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     aside = _aside(path)
     aside.mkdir()
-    old = _aside(path)
     try:
         yield aside
-        if path.exists():
-            os.replace(path, old)
-        os.replace(aside, path)
+        while True:
+            _move_away(path)
+            try:
+                os.replace(aside, path)
+            except OSError:
+                if not path.exists():  # not merely another writer, who was done in between
+                    raise
+            else:
+                break
     finally:
-        shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move_away(folder: Path) -> None:
+    old = _aside(folder)
+    try:
+        os.replace(folder, old)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _aside(path: Path) -> Path:

@@ -19,5 +19,16 @@ def main(command: Callable[[], Any]) -> None:
 
 
 def progress(items: Iterable | None = None, *, total: int | None = None, what: str, unit: str):
-    """A tqdm bar over `items`, or one to `update`; shown once the work has taken two seconds."""
-    return tqdm(items, total=total, desc=what, unit=f" {unit}", delay=2, dynamic_ncols=True)
+    """A tqdm bar over `items`, or one to `update`; shown once the work has taken two seconds.
+
+    Where nobody watches (a log file), a line every ten seconds.
+    """
+    return tqdm(
+        items,
+        total=total,
+        desc=what,
+        unit=f" {unit}",
+        delay=2,
+        mininterval=0.1 if sys.stderr.isatty() else 10,
+        dynamic_ncols=True,
+    )

@@ -4,10 +4,13 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
+
+from emometric.errors import PipelineError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -40,9 +43,7 @@ def run(
             _drain(queue, tick)
             for future in finished:
                 del waiting[future]
-                if future.exception() is not None:
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    raise future.exception()
+                _check(future, pool)
         _drain(queue, tick)
         return [future.result() for future in futures]
 
@@ -52,6 +53,19 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _check(future: Future, pool: ProcessPoolExecutor) -> None:
+    error = future.exception()
+    if error is None:
+        return
+    pool.shutdown(wait=True, cancel_futures=True)
+    if isinstance(error, BrokenProcessPool):
+        raise PipelineError(
+            "a worker process was ended from outside, often for want of memory; run it again, "
+            "what is finished is kept."
+        ) from None
+    raise error
 
 
 def _drain(queue, tick: Tick) -> None:

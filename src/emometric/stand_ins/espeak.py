@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from emometric.errors import PipelineError
+from emometric.stand_ins import voice_process
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +80,8 @@ class Speaker:
         return np.frombuffer(body, dtype="<i2").astype(np.int16), self._rate_hz
 
     def _start(self) -> None:
-        program = Path(__file__).with_name("voice_process.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(program), self._library, self._data.name],
+            [sys.executable, "-I", "-S", voice_process.__file__, self._library, self._data.name],
             cwd=self._data.parent,  # eSpeak NG refuses a path of more than about 160 characters
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from emometric.stand_ins.utterance import Recording, Utterance, thin
 
 # Actors stood away from the microphone: about a second of silence, and levels far below full scale.
 RECORDING = Recording(
-    rate_hz=48000, level_db=-32.0, noise_db=(45.0, 60.0), lead_s=(0.6, 1.05), tail_s=(0.3, 1.05)
+    rate_hz=48000, level_db=-36.0, noise_db=(45.0, 60.0), lead_s=(0.6, 1.05), tail_s=(0.3, 1.05)
 )
 
 _TEXTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}

@@ -1,9 +1,9 @@
 """All figures of a run, by name, as PNG."""
 
-from emometric import figure_cells, figures
-from emometric.figure_style import to_png
-from emometric.palette import Theme
-from emometric.run_record import Record, interval
+from emometric.report import cell_figures, figures
+from emometric.report.palette import Theme
+from emometric.report.record import Record, interval
+from emometric.report.style import to_png
 
 NAMES = ("confusion", "per_speaker", "tsne", "folds", "curves")
 
@@ -15,10 +15,10 @@ def draw(record: Record, theme: Theme) -> dict[str, bytes]:
     own = record.per_speaker[record.per_speaker["cell"] == record.cell]
     n_emotions = len(record.emotions)
     drawn = (
-        figure_cells.confusion(
+        cell_figures.confusion(
             record.counts, record.emotions, interval(record.rates), confidence=confidence, **looks
         ),
-        figure_cells.per_speaker(own, record.emotions, **looks),
+        cell_figures.per_speaker(own, record.emotions, **looks),
         figures.tsne(record.tsne, record.emotions, **looks),
         figures.folds(
             record.folds,

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from emometric.figure_style import Heading, Interval, new_figure, percent, style
-from emometric.palette import LIGHT, Theme, ink_on, shade
+from emometric.report.palette import LIGHT, Theme, ink_on, shade
+from emometric.report.style import Heading, Interval, new_figure, percent, style
 
 
 def confusion(

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from emometric.palette import LIGHT, Theme
+from emometric.report.palette import LIGHT, Theme
 
 STAND_IN_STAMP = "stand-in speech, not real recordings"
 WIDTH_IN = 7.2

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from emometric.figure_style import SMALL_PT, Heading, Interval, new_figure, style
-from emometric.palette import EMOTION_COLOURS, EMOTION_SHAPES, LIGHT, Theme
+from emometric.report.palette import EMOTION_COLOURS, EMOTION_SHAPES, LIGHT, Theme
+from emometric.report.style import SMALL_PT, Heading, Interval, new_figure, style
 
 
 def tsne(

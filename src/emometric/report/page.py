@@ -9,8 +9,8 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from emometric.palette import DARK, EMOTION_COLOURS, LIGHT
-from emometric.run_record import Record
+from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
+from emometric.report.record import Record
 
 # Figure -> (heading, what it shows for one who cannot see it; the numbers stand in tables).
 FIGURES = {
@@ -43,7 +43,7 @@ def render(record: Record, light: Mapping[str, bytes], dark: Mapping[str, bytes]
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"percent": percent, "points": points}
-    text = resources.files("emometric").joinpath("page.html").read_text(encoding="utf-8")
+    text = resources.files("emometric.report").joinpath("page.html").read_text(encoding="utf-8")
     return environment.from_string(text).render(
         run=record.run,
         rates=record.rates,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from emometric import metrics
 from emometric.errors import StoreError
-from emometric.figure_style import Heading, Interval
+from emometric.report.style import Heading, Interval
 
 TABLES = ("confusion", "folds", "per_speaker", "tsne", "curves")
 

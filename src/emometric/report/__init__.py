@@ -1,0 +1,1 @@
+"""What readers see: one palette, one style, figures, the page, and DVC's own plots offline."""
