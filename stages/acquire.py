@@ -6,7 +6,7 @@ from pathlib import Path
 import joblib
 import typer
 
-from emometric import acquisition, console, roots, settings
+from emometric import acquisition, console, parts, roots, settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -15,19 +15,32 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def acquire(origin: str = typer.Option(...), corpus: str = typer.Option(...)) -> None:
     """Decode to 16 kHz mono; write labels.parquet, rejects.csv and audio/."""
     chosen = settings.read(origin)
+    parts.check_name("corpora", corpus, chosen["corpora"])
+    params = parts.make_params("corpora", corpus, chosen["corpora"][corpus])
     folder = Path("data", origin, "corpora", corpus)
     n_jobs = joblib.cpu_count()
-    if origin == "original":
-        root = roots.find(origin, corpus, Path("data"))
-        done = acquisition.acquire(corpus, root, folder, n_jobs=n_jobs)
-    else:
-        from emometric.stand_ins import tree  # needs the extra `synthetic`
+    with tempfile.TemporaryDirectory(prefix="emometric-") as name:
+        if origin == "original":
+            root = roots.find(origin, corpus, params, Path("data"))
+        else:
+            root = _speak(corpus, Path(name, corpus), chosen["stand_in"]["max_clips"], n_jobs)
+            params = roots.without_places(params)
+        done = acquisition.acquire(corpus, params, root, folder, n_jobs=n_jobs)
+    print(
+        f"{corpus}: {done.n_clips} clips ({done.n_rated} with activation and valence), "
+        f"{done.n_excluded} known faults excluded, {done.n_rejected} files rejected"
+    )
 
-        with tempfile.TemporaryDirectory(prefix="emometric-") as name:
-            root = Path(name, corpus)
-            tree.write_tree(corpus, root, max_clips=chosen["stand_in"]["max_clips"], n_jobs=n_jobs)
-            done = acquisition.acquire(corpus, root, folder, n_jobs=n_jobs)
-    print(f"{corpus}: {done.n_clips} clips, {done.n_rejects} files left out")
+
+def _speak(corpus: str, root: Path, max_clips: int | None, n_jobs: int) -> Path | None:
+    """Write the stand-in of a corpus; None where nobody wrote one (then the corpus is empty)."""
+    from emometric.stand_ins import tree  # needs the extra `synthetic`
+
+    if not tree.exists(corpus):
+        print(f"{corpus}: has no stand-in (src/emometric/stand_ins/{corpus}.py); it stays empty")
+        return None
+    tree.write_tree(corpus, root, max_clips=max_clips, n_jobs=n_jobs)
+    return root
 
 
 if __name__ == "__main__":

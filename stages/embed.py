@@ -44,7 +44,7 @@ def embed(
 ) -> None:
     """Write data/ORIGIN/embeddings/RUN: embeddings.parquet and cells.parquet.
 
-    The decision is fitted on the training clips alone.
+    The decision is fitted on the training clips, and on those that a protocol enrols.
     """
     values = settings.read(origin)
     data = Path("data") / origin
@@ -67,9 +67,11 @@ def embed(
     for (number, fold), embedding in zip(folds, embedded, strict=True):
         recipe = checkpoint.describe(models / fold_models.name(number))["recipe"]
         names = recipe["emotions"]
-        train = clips.loc[list(fold.train), "emotion"].map(names.index).to_numpy(np.int64)
+        labelled = [*fold.train, *fold.enrol]
+        emotion = clips.loc[labelled, "emotion"].map(names.index).to_numpy(np.int64)
+        vectors = [embedding[role] for role in ("train", "enrol") if role in embedding]
         fitted = parts.load("decisions", decision).Decision(params, len(names))
-        fitted.fit(embedding["train"], train)
+        fitted.fit(np.concatenate(vectors), emotion)
         tables.append(
             cells.build(
                 clips.loc[list(fold.test)],
@@ -79,6 +81,7 @@ def embed(
                 cell=recipe["loss"],
                 fold=number,
                 seed=seed,
+                repeat=fold.repeat,
             )
         )
     with atomic.new_folder(data / "embeddings" / run) as aside:

@@ -65,6 +65,8 @@ def evaluate(
             pd.read_csv(data / "corpora" / corpus / "rejects.csv"),
         ),
     }
+    audit = (data / "audits" / run / "audit.json").read_text(encoding="utf-8")
+    description["audit"] = json.loads(audit)
     tables = {
         "confusion": own[["truth", "predicted"]],
         "folds": evaluation.by_fold(table).round(4),

@@ -23,8 +23,7 @@ def split(
     params = parts.make_params("protocols", protocol, chosen[protocol])
     part = parts.load("protocols", protocol)
     clips = splits.read_clips(Path("data", origin, "manifests", f"{corpus}.parquet"), corpus)
-    folds = list(part.split(clips, params, seed))
-    splits.check(folds, clips, shares_speakers=part.SHARES_SPEAKERS)
+    folds = splits.make(part, params, clips, seed)
     splits.write(Path("data", origin, "splits", f"{run}.parquet"), folds)
     print(f"{run}: {len(clips)} clips of {clips['speaker'].nunique()} speakers, {len(folds)} folds")
 

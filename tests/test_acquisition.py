@@ -2,6 +2,7 @@
 
 import csv
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import soundfile
 
 from emometric import acquisition, audio, store
 from emometric.clip import LABELS_SCHEMA
-from emometric.corpora import emodb
+from emometric.corpora import emodb, urdu
 from emometric.errors import CorpusError
 
 NAMES = ("03a01Fa", "03a02Wa", "08b01Na", "16b10Tb")
@@ -49,8 +50,8 @@ def rejects(folder):
 
 def test_clips_labels_and_samples(tree, tmp_path):
     out = tmp_path / "out"
-    done = acquisition.acquire("emodb", tree, out)
-    assert (done.n_clips, done.n_rejects) == (4, 0)
+    done = acquisition.acquire("emodb", emodb.Params(), tree, out)
+    assert (done.n_clips, done.n_excluded, done.n_rejected) == (4, 0, 0)
     table = pq.read_table(out / "labels.parquet")
     assert table.schema.equals(LABELS_SCHEMA)
     rows = table.to_pylist()
@@ -79,8 +80,8 @@ def test_bad_files_are_listed_and_left_out(tree, tmp_path):
     soundfile.write(folder / "03b01Na.wav", np.full(320, 0.1), 16000)
     write_clip(folder / "holiday.wav")
     out = tmp_path / "out"
-    done = acquisition.acquire("emodb", tree, out, n_jobs=2)
-    assert (done.n_clips, done.n_rejects) == (4, 7)
+    done = acquisition.acquire("emodb", emodb.Params(), tree, out, n_jobs=2)
+    assert (done.n_clips, done.n_excluded, done.n_rejected) == (4, 0, 7)
     found = rejects(out)
     assert list(found) == sorted(found)
     for name, reason in {
@@ -99,22 +100,22 @@ def test_bad_files_are_listed_and_left_out(tree, tmp_path):
 
 def test_same_bytes_wherever_the_tree_lies_and_whatever_the_jobs(tree, tmp_path):
     (tree / "wav" / "03a04Na.wav").write_bytes(b"RIFF")
-    acquisition.acquire("emodb", tree, tmp_path / "one", n_jobs=1)
+    acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "one", n_jobs=1)
     shutil.move(tree, tmp_path / "elsewhere")
-    acquisition.acquire("emodb", tmp_path / "elsewhere", tmp_path / "two", n_jobs=2)
+    acquisition.acquire("emodb", emodb.Params(), tmp_path / "elsewhere", tmp_path / "two", n_jobs=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
 def test_many_chunks_lose_nothing(tree, tmp_path, monkeypatch):
-    acquisition.acquire("emodb", tree, tmp_path / "one")
+    acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "one")
     monkeypatch.setattr(acquisition, "_CHUNK", 3)
-    acquisition.acquire("emodb", tree, tmp_path / "two", n_jobs=2)
+    acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "two", n_jobs=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
 def test_an_absent_corpus_gives_empty_tables(tmp_path):
-    done = acquisition.acquire("urdu", None, tmp_path / "out")
-    assert (done.n_clips, done.n_rejects) == (0, 0)
+    done = acquisition.acquire("urdu", urdu.Params(), None, tmp_path / "out")
+    assert (done.n_clips, done.n_excluded, done.n_rejected) == (0, 0, 0)
     table = pq.read_table(tmp_path / "out" / "labels.parquet")
     assert table.schema.equals(LABELS_SCHEMA) and len(table) == 0
     assert rejects(tmp_path / "out") == {}
@@ -124,35 +125,38 @@ def test_an_absent_corpus_gives_empty_tables(tmp_path):
 def test_two_files_of_one_clip_are_refused(tree, tmp_path, monkeypatch):
     write_clip(tree / "flac" / "03a01Fa.flac")
     paths = sorted(path.relative_to(tree) for path in tree.rglob("*.*"))
-    monkeypatch.setattr(emodb, "clips", lambda root: map(emodb.read_name, paths))
+    monkeypatch.setattr(emodb, "clips", lambda root, params: map(emodb.read_name, paths))
     with pytest.raises(CorpusError, match=r"flac/03a01Fa\.flac and wav/03a01Fa\.wav"):
-        acquisition.acquire("emodb", tree, tmp_path / "out")
+        acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
     (tmp_path / "emodb").mkdir()
     with pytest.raises(CorpusError, match="no recording of emodb here; point at the folder"):
-        acquisition.acquire("emodb", tmp_path / "emodb", tmp_path / "out")
+        acquisition.acquire("emodb", emodb.Params(), tmp_path / "emodb", tmp_path / "out")
 
 
 def test_a_corpus_of_pointers_alone_is_refused_and_the_last_state_stays(tree, tmp_path):
     out = tmp_path / "out"
-    acquisition.acquire("emodb", tree, out)
+    acquisition.acquire("emodb", emodb.Params(), tree, out)
     before = files(out)
     for path in tree.rglob("*.wav"):
         path.write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
     with pytest.raises(CorpusError, match=r"none of the 4 files.*git lfs pull"):
-        acquisition.acquire("emodb", tree, out)
+        acquisition.acquire("emodb", emodb.Params(), tree, out)
     assert files(out) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.original
 def test_real_corpora_are_whole(corpora_root, tmp_path):
-    for corpus, n_clips in (("emodb", 535), ("urdu", 400)):
-        done = acquisition.acquire(corpus, corpora_root / corpus, tmp_path / corpus, n_jobs=2)
-        assert (done.n_clips, done.n_rejects) == (n_clips, 0)
+    for part, n_clips in ((emodb, 535), (urdu, 400)):
+        corpus = part.__name__.rpartition(".")[2]
+        done = acquisition.acquire(
+            corpus, part.Params(), corpora_root / corpus, tmp_path / corpus, n_jobs=2
+        )
+        assert (done.n_clips, done.n_excluded, done.n_rejected) == (n_clips, 0, 0)
 
 
 @pytest.mark.parametrize("stage", ["acquire", "vad", "features"])
@@ -164,3 +168,10 @@ def test_stages_start_fast_without_torch(project_root, stage):
     subprocess.run(
         [sys.executable, "-c", code], cwd=project_root, env={**os.environ}, check=True, timeout=30
     )
+
+
+def test_a_corpus_without_a_stand_in_is_empty(project_root, tmp_path, capsys):
+    stage = runpy.run_path(str(project_root / "stages/acquire.py"))
+    assert stage["_speak"]("nosuch", tmp_path / "nosuch", 1, 1) is None
+    assert "stand_ins/nosuch.py" in capsys.readouterr().out
+    assert not (tmp_path / "nosuch").exists()

@@ -366,7 +366,9 @@ def project(tmp_path, project_root, monkeypatch):
     clips = clips.assign(corpus="emodb", sentence="a", seconds=2.0)
     nameless = clips[:1].assign(id="c/zz", emotion=None)
     pd.concat([clips, nameless]).to_parquet(data / "manifests/emodb.parquet")
-    (data / "corpora/emodb/rejects.csv").write_text("path,reason\nwav/x.wav,empty\n")
+    (data / "corpora/emodb/rejects.csv").write_text(
+        "path,reason,kind\nwav/x.wav,empty,rejected\nwav/y.wav,silent,excluded\n"
+    )
     generator = np.random.default_rng(0)
     values = generator.normal(size=(len(clips), 5))
     values[:, 0] += clips["emotion"].map({"anger": 0, "fear": 2, "sadness": 4})
@@ -439,7 +441,8 @@ def test_stages_from_manifest_to_results(project, project_root):
     assert (run["origin"], run["scale"], run["loss"]) == ("original", "quick", "triplet")
     assert run["baseline"] == "egemaps_svm_linear"
     assert run["corpus"]["name"] == "Emo-DB"
-    assert (run["corpus"]["n_rejects"], run["corpus"]["seconds"]) == (1, 144.0)
+    assert (run["corpus"]["n_rejects"], run["corpus"]["n_excluded"]) == (2, 1)
+    assert run["corpus"]["seconds"] == 144.0
 
     tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("confusion", "tsne", "folds")}
     assert list(tables["confusion"].columns) == ["truth", "predicted"]

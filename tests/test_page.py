@@ -110,6 +110,25 @@ def test_names_from_files_are_escaped(record):
     assert "<odd>" not in text
 
 
+def test_the_audit_stands_beside_the_result(record):
+    text = page.render(record, PNG, PNG)
+    audit = record.run["audit"]
+    stamp = "near duplicates across training and test"
+    assert text.count(stamp) == 2 and text.index(stamp) < text.index('id="results"')
+    assert "1 pair of &lt;clips&gt;." in text
+    cells = [re.sub(r"\s+", " ", cell).strip() for cell in Reader(text).cells]
+    first = audit["folds"][0]
+    row = ["n_train", "n_valid", "n_test", "n_enrol", "shared_speakers", "shared_sentences"]
+    at = cells.index("near-equal clips") + 1
+    assert cells[at : at + 9] == ["0", *(str(first[key]) for key in row), "0", "1"]
+    assert cells.count("14 / 7") == len(audit["folds"]) * len(record.emotions)
+    assert {audit["duplicates"][0]["clip"], audit["duplicates"][0]["other"], "6.2"} <= set(cells)
+    clean = {**audit, "stamps": [], "duplicates": [], "knows_sentences": False}
+    text = page.render(replace(record, run={**record.run, "audit": clean}), PNG, PNG)
+    assert stamp not in text and "<strong>Clean</strong>" in text
+    assert "Clips that are one recording" not in text
+
+
 def test_only_stand_ins_are_stamped(record):
     assert page.render(record, PNG, PNG).count(STAND_IN_STAMP) >= 2
     original = replace(record, run={**record.run, "origin": "original"})
@@ -128,6 +147,20 @@ def test_numbers_that_do_not_exist_show_as_dashes(record):
     assert "standard deviation –" in text
     assert "rejects.csv" in text
     assert "None" not in re.sub(r"<p>None: every", "", text) and "nan" not in text
+
+
+def test_a_corpus_of_ones_own_has_no_licence_page_and_no_citation(record):
+    corpus = record.run["corpus"] | {"licence_url": None, "citation": None, "licence": "mine"}
+    text = page.render(replace(record, run={**record.run, "corpus": corpus}), PNG, PNG)
+    assert "<dd>mine</dd>" in text
+    assert "Citation" not in text and "None:" not in text.replace("None: every", "")
+
+
+def test_known_faults_are_counted_apart(record):
+    bare = {key: value for key, value in record.run.items() if key != "rejects"}
+    bare["corpus"] = bare["corpus"] | {"n_rejects": 3, "n_excluded": 2}
+    text = page.render(replace(record, run=bare), PNG, PNG)
+    assert "3 of the corpus's files took no part, 2 of them as known faults" in text
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from emometric import cli_corpora, parts, roots
+from emometric.corpora import emodb, own
 from emometric.errors import CorpusError
 
-CORPORA = ("emodb", "ravdess", "urdu")
+CORPORA = {part: parts.load("corpora", part).Params() for part in ("emodb", "ravdess", "urdu")}
+EMODB = CORPORA["emodb"]
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def text_of(data: Path, origin: str, corpus: str) -> str:
 
 
 def digest_of(root: Path, data: Path) -> str:
-    return roots.link(root, ("emodb",), data)[0]["digest"]
+    return roots.link(root, {"emodb": EMODB}, data)[0]["digest"]
 
 
 def test_records_what_is_there(root, data):
@@ -47,6 +49,7 @@ def test_records_what_is_there(root, data):
             "corpus": corpus,
             "state": "missing",
             "n_files": 0,
+            "n_label_files": 0,
             "n_bytes": 0,
             "digest": None,
         }
@@ -84,7 +87,22 @@ def test_linking_again_changes_nothing(root, data):
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     roots.link(root, CORPORA, data)
     assert before == {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    assert len(before) == 7
+    assert len(before) == 10
+
+
+def test_remembers_what_each_recording_held(root, data):
+    assert roots.digests("emodb", data) == {}
+    roots.link(root, CORPORA, data)
+    wav = root / "emodb" / "download" / "wav"
+    assert roots.digests("emodb", data) == {
+        f"download/wav/{name}": roots.digest(wav / name)[0]
+        for name in ("03a01Fa.wav", "03a01Nc.wav")
+    }
+    assert roots.digests("ravdess", data) == {}
+    # The record is in git: it may come from another machine, and then says something else.
+    record = roots.record_path("original", "emodb", data)
+    record.write_text(record.read_text().replace('digest": "', 'digest": "0'), encoding="utf-8")
+    assert roots.digests("emodb", data) == {}
 
 
 def test_wrong_folder_writes_nothing(tmp_path, data):
@@ -98,9 +116,9 @@ def test_wrong_folder_writes_nothing(tmp_path, data):
 
 def test_finds_what_was_linked(root, data):
     roots.link(root, CORPORA, data)
-    assert roots.find("original", "emodb", data) == root.resolve() / "emodb"
-    assert roots.find("original", "urdu", data) is None
-    assert roots.find("synthetic", "emodb", data) is None
+    assert roots.find("original", "emodb", EMODB, data) == root.resolve() / "emodb"
+    assert roots.find("original", "urdu", CORPORA["urdu"], data) is None
+    assert roots.find("synthetic", "emodb", EMODB, data) is None
 
 
 def test_relative_root_is_found_from_elsewhere(root, data, tmp_path, monkeypatch):
@@ -108,26 +126,84 @@ def test_relative_root_is_found_from_elsewhere(root, data, tmp_path, monkeypatch
     roots.link(Path(root.name), CORPORA, data)
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
-    assert roots.find("original", "emodb", data).is_dir()
+    assert roots.find("original", "emodb", EMODB, data).is_dir()
 
 
 def test_says_what_to_do_when_not_found(root, data):
     with pytest.raises(CorpusError, match=r"emodb is not linked \(original\); run: emometric"):
-        roots.find("original", "emodb", data)
+        roots.find("original", "emodb", EMODB, data)
     roots.link(root, CORPORA, data)
     (root / "emodb" / "download" / "wav" / "03a01Nc.wav").unlink()
-    with pytest.raises(CorpusError, match="holds 1 recordings of 3 bytes where 2 of 8 were linked"):
-        roots.find("original", "emodb", data)
+    with pytest.raises(CorpusError, match="holds 1 recordings and 0 label files, 3 bytes, where 2"):
+        roots.find("original", "emodb", EMODB, data)
     shutil.rmtree(root)
     with pytest.raises(CorpusError, match="emodb: the linked corpus has vanished"):
-        roots.find("original", "emodb", data)
+        roots.find("original", "emodb", EMODB, data)
     # A clone has the records, but no machine's folder.
     (data / "original" / "root.txt").unlink()
     with pytest.raises(CorpusError, match="emodb is not linked on this machine"):
-        roots.find("original", "emodb", data)
+        roots.find("original", "emodb", EMODB, data)
     roots.record_path("original", "emodb", data).write_text("{", encoding="utf-8")
     with pytest.raises(CorpusError, match=r"emodb\.json is damaged"):
-        roots.find("original", "emodb", data)
+        roots.find("original", "emodb", EMODB, data)
+
+
+def test_label_files_count_wherever_they_lie(root, data, tmp_path):
+    before = digest_of(root, data)
+    labels = tmp_path / "labels" / "EMO_DB.csv"
+    labels.parent.mkdir()
+    labels.write_text("filename,activation,valence\n03a01Fa.wav,3,3\n")
+    named = {"emodb": emodb.Params(affect=str(labels))}
+    (record,) = roots.link(root, named, data)
+    assert (record["n_files"], record["n_label_files"]) == (2, 1)
+    assert record["digest"] != before
+    assert set(roots.digests("emodb", data)) == {
+        "EMO_DB.csv",
+        "download/wav/03a01Fa.wav",
+        "download/wav/03a01Nc.wav",
+    }
+    assert str(tmp_path) not in text_of(data, "original", "emodb")
+    assert roots.find("original", "emodb", named["emodb"], data) == root.resolve() / "emodb"
+    with labels.open("a") as file:
+        file.write("03a01Nc.wav,2,3\n")
+    with pytest.raises(CorpusError, match="restore them, or run: emometric corpora link"):
+        roots.find("original", "emodb", named["emodb"], data)
+    with pytest.raises(CorpusError, match="restore them, or run: emometric corpora link"):
+        roots.find("original", "emodb", EMODB, data)
+    beside = root / "das2022" / "EMO_DB.csv"
+    beside.parent.mkdir()
+    labels.replace(beside)
+    assert roots.link(root, {"emodb": EMODB}, data)[0]["n_label_files"] == 1
+
+
+def test_a_table_of_ones_own_lies_anywhere(root, data, tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "x.wav").write_bytes(b"abc")
+    (folder / "a" / "stray.wav").write_bytes(b"not in the table")
+    (folder / "my.csv").write_text("file,speaker,emotion\na/x.wav,1,anger\n")
+    params = own.Params(table=str(folder / "my.csv"))
+    (record,) = roots.link(root, {"own": params}, data)
+    assert (record["state"], record["n_files"], record["n_label_files"]) == ("present", 1, 1)
+    assert roots.find("original", "own", params, data) == folder
+    assert str(tmp_path) not in text_of(data, "original", "own")
+    # Where none is named, it lies where every corpus does; where there is none, it is missing.
+    _, record = roots.link(root, {"emodb": EMODB, "own": own.Params()}, data)
+    assert record["state"] == "missing"
+    folder.rename(root / "own")
+    (root / "own" / "my.csv").rename(root / "own" / "table.csv")
+    (record,) = roots.link(root, {"own": own.Params()}, data)
+    assert record["state"] == "present"
+    (root / "own" / "table.csv").write_text("file,speaker,emotion\na/y.wav,1,anger\n")
+    with pytest.raises(CorpusError, match=r"row 2: a/y\.wav is not there"):
+        roots.link(root, {"own": own.Params()}, data)
+
+
+def test_params_without_places():
+    params = own.Params(table="a.csv", exclusions=False)
+    assert roots.without_places(params) == own.Params(exclusions=False)
+    assert roots.without_places(emodb.Params(affect="x")) == EMODB
+    assert roots.without_places(CORPORA["ravdess"]) == CORPORA["ravdess"]
 
 
 @pytest.fixture
@@ -168,7 +244,7 @@ def test_list_command(run, root):
 
 @pytest.mark.original
 def test_links_the_real_corpora(corpora_root, data):
-    here = [corpus for corpus in CORPORA if (corpora_root / corpus).is_dir()]
+    here = {name: CORPORA[name] for name in CORPORA if (corpora_root / name).is_dir()}
     for record in roots.link(corpora_root, here, data):
         part = parts.load("corpora", record["corpus"])
         assert (record["state"], record["n_files"]) == ("present", part.N_CLIPS)

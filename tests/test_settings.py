@@ -45,7 +45,8 @@ def test_scale_of_the_origin_is_chosen(tmp_path, raw):
         ({"vad": 3}, r"vad must be a block of keys"),
         ({"seed": "x"}, r"seed is 'x'; write a whole number"),
         ({"scale": {"synthetic": "fast", "original": "quick"}}, r"scale.synthetic is 'fast'"),
-        ({"corpora": []}, r"corpora lists no corpus"),
+        ({"corpora": {}}, r"corpora names no corpus"),
+        ({"corpora": ["emodb"]}, r"corpora must be a block of keys"),
         ({"losses": {"tripet": {}}}, r"'tripet' is not known under losses"),
     ],
 )

@@ -25,7 +25,8 @@ from emometric.stand_ins.prosody import BY_EMOTION, VARIANTS
 from emometric.stand_ins.tree import write_tree
 from emometric.stand_ins.utterance import Utterance, thin
 
-CORPORA = parts.available("corpora")
+# Those that somebody publishes; a corpus of one's own has no names to know (test_own.py).
+CORPORA = tuple(name for name in parts.available("corpora") if name != "own")
 SPOKEN = {"emodb": emodb, "ravdess": ravdess, "urdu": urdu}
 
 
@@ -56,13 +57,23 @@ def tree_bytes(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
-def test_reader_agrees_with_what_is_spoken(corpus):
+def test_reader_agrees_with_what_is_spoken(corpus, tmp_path):
     stand_in = importlib.import_module(f"emometric.stand_ins.{corpus}")
     part = parts.load("corpora", corpus)
     spoken = list(stand_in.utterances(None))
-    assert len({utterance.path for utterance in spoken}) == part.N_CLIPS
+    if part.EMOTIONS:  # speakers alone: the stand-in is a part of it
+        assert len({utterance.path for utterance in spoken}) == part.N_CLIPS
+    spoken = spoken[:: max(1, len(spoken) // 1500)]
     for utterance in spoken:
-        clip = part.read_name(PurePosixPath(utterance.path))
+        (tmp_path / utterance.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / utterance.path).touch()
+    if hasattr(stand_in, "label_files"):
+        for path, text in stand_in.label_files(spoken):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text, encoding="utf-8")
+    clips = {clip.path: clip for clip in part.clips(tmp_path, part.Params())}
+    for utterance in spoken:
+        clip = clips[utterance.path]
         assert utterance.corpus == corpus
         assert f"{corpus}/{utterance.speaker}" == clip.speaker
         assert utterance.emotion == clip.emotion
@@ -161,6 +172,8 @@ def test_jobs_and_thinning_change_no_bytes(tmp_path, monkeypatch):
     one = tree_bytes(tmp_path / "one")
     assert tree_bytes(tmp_path / "two") == one
     few = tree_bytes(tmp_path / "few")
+    few = {path: content for path, content in few.items() if path.endswith(".wav")}
+    assert len(few) == 5  # the label files name these alone
     assert few == {path: one[path] for path in few}
 
 

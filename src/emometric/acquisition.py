@@ -2,15 +2,16 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import atomic, audio, console, parts, store
+from emometric import atomic, audio, console, exclusions, parts, store
 from emometric.clip import LABELS_SCHEMA, Clip, Reject
 from emometric.errors import AudioError, CorpusError
 
@@ -19,24 +20,34 @@ _CHUNK = 128  # clips decoded before they are written: bounds the memory
 
 @dataclass(frozen=True, kw_only=True)
 class Acquired:
-    """How many clips were stored, and how many files were left out."""
+    """How many clips were stored, how many of them with activation and valence, and how many files
+    were left out, for either reason.
+    """
 
     n_clips: int
-    n_rejects: int
+    n_rated: int
+    n_excluded: int
+    n_rejected: int
 
 
-def acquire(corpus: str, root: Path | None, folder: str | Path, *, n_jobs: int = 1) -> Acquired:
+def acquire(
+    corpus: str, params: Any, root: Path | None, folder: str | Path, *, n_jobs: int = 1
+) -> Acquired:
     """Write `labels.parquet`, `rejects.csv` and `audio/` (16 kHz mono int16) of a corpus.
 
-    root: the owner's tree, or None where the corpus is absent: then all three are written empty.
-    Takes the place of `folder` at once, when everything is done. Rows are sorted by clip id.
+    params: the `Params` of the corpus. root: the owner's tree, or None where the corpus is absent:
+    then all three are written empty. Takes the place of `folder` at once, when everything is done.
+    Rows are sorted by clip id.
 
-    A file that cannot be used is left out and listed in `rejects.csv` (path, reason). CorpusError
-    is for the corpus as a whole: no recording in it, none that can be used, or two files that
-    would be one clip.
+    What is left out is listed in `rejects.csv` (path, reason, kind): "excluded" for the corpus's
+    known faults (unless `params.exclusions` is off), "rejected" for what cannot be used.
+    CorpusError is for the corpus as a whole: no recording in it, none that can be used, or two
+    files that would be one clip.
     """
     part = parts.load("corpora", corpus)
-    found = list(part.clips(Path(root))) if root is not None else []
+    found = list(part.clips(Path(root), params)) if root is not None else []
+    if params.exclusions:
+        found = exclusions.leave_out(found, corpus)
     clips = [item for item in found if isinstance(item, Clip)]
     rejects = [item for item in found if isinstance(item, Reject)]
     if root is not None and not found:
@@ -57,7 +68,13 @@ def acquire(corpus: str, root: Path | None, folder: str | Path, *, n_jobs: int =
         labels.sort(key=lambda row: row["id"])
         pq.write_table(pa.Table.from_pylist(labels, LABELS_SCHEMA), aside / "labels.parquet")
         _write_rejects(aside / "rejects.csv", rejects)
-    return Acquired(n_clips=len(labels), n_rejects=len(rejects))
+    kinds = [reject.kind for reject in rejects]
+    return Acquired(
+        n_clips=len(labels),
+        n_rated=sum(None not in (row["activation"], row["valence"]) for row in labels),
+        n_excluded=kinds.count("excluded"),
+        n_rejected=kinds.count("rejected"),
+    )
 
 
 def _check_unique(clips: list[Clip], corpus: str) -> None:
@@ -120,5 +137,5 @@ def _label(clip: Clip, samples: np.ndarray) -> dict:
 def _write_rejects(path: Path, rejects: list[Reject]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "reason"])
-        writer.writerows(sorted((reject.path, reject.reason) for reject in rejects))
+        writer.writerow(["path", "reason", "kind"])
+        writer.writerows(sorted(astuple(reject) for reject in rejects))

@@ -1,7 +1,7 @@
 """What stands beside every result: guesses that hear nothing, and a linear SVM on functionals.
 
-All three learn from every clip of a fold that is not tested: they choose nothing, so that the
-validation speakers count as training speakers here.
+All three learn from every labelled clip of a fold, validation and enrolment too: they choose
+nothing, so that the validation speakers count as training speakers here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -87,7 +87,16 @@ def evaluate(
             "run `dvc repro` to extract them."
         )
     rows = [
-        cells.build(test, scores, emotions, study=study, cell=cell, fold=number, seed=seed)
+        cells.build(
+            test,
+            scores,
+            emotions,
+            study=study,
+            cell=cell,
+            fold=number,
+            seed=seed,
+            repeat=folds[number].repeat,
+        )
         for number, train, test in _parts(clips, folds)
         for cell, scores in (
             ("majority", majority(train, test, emotions)),
@@ -103,4 +112,4 @@ def _parts(
 ) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:
     by_id = clips.set_index("id", drop=False)
     for number, fold in enumerate(folds):
-        yield number, by_id.loc[[*fold.train, *fold.valid]], by_id.loc[list(fold.test)]
+        yield number, by_id.loc[[*fold.train, *fold.valid, *fold.enrol]], by_id.loc[list(fold.test)]

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from emometric import cli_corpora, console, parts, settings
+from emometric import (
+    cli_audformat,
+    cli_audit,
+    cli_bench,
+    cli_corpora,
+    cli_labels,
+    console,
+    parts,
+    settings,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -13,7 +22,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Metric learning of emotion in speech, made reproducible.",
 )
+cli_corpora.app.command("get-labels")(cli_labels.get_labels)
+cli_corpora.app.command("import-audformat")(cli_audformat.import_audformat)
+cli_corpora.app.command("export-audformat")(cli_audformat.export_audformat)
 app.add_typer(cli_corpora.app, name="corpora")
+app.add_typer(cli_bench.app, name="bench")
+app.command("audit")(cli_audit.look)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

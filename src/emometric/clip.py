@@ -12,6 +12,9 @@ class Clip:
     `id` is `<corpus>/<owner's name without ending>` and `speaker` is `<corpus>/<owner's code>`, so
     both stay unique when corpora are pooled. `path` is relative to the corpus root, with slashes.
     `emotion` is a word of `emotions.EMOTIONS`, or None where the owner's label lies outside it.
+    `activation`, `valence`, `dominance`: on the scale of whoever rated them (IEMOCAP and das2022:
+    1 to 5, calm, negative and weak at 1). `session`: the owner's, where speakers met in sessions.
+    `split`: the role that a user's own table gives the clip. What nobody says is None.
     """
 
     corpus: str
@@ -21,27 +24,41 @@ class Clip:
     emotion: str | None
     sentence: str | None = None
     intensity: str | None = None
+    activation: float | None = None
+    valence: float | None = None
+    dominance: float | None = None
+    session: str | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reject:
-    """A file that was left out, with the reason; listed in rejects.csv, never dropped silently."""
+    """A file that was left out, with the reason; listed in rejects.csv, never dropped silently.
+
+    kind: "rejected" where it cannot be used, "excluded" where it could be, but is a known fault of
+    the corpus (exclusions.csv).
+    """
 
     path: str
     reason: str
+    kind: str = "rejected"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
     """Clip ids by role; no id has two roles.
 
-    `enrol` holds the labelled clips that a few-shot protocol grants of the test speakers.
+    `enrol` holds labelled clips that stand apart from training; a decision may use them, and an
+    adaptation: what a few-shot protocol grants of the test speakers or of others of the target
+    corpus, or what shows emotions that the network must not know. `repeat` counts the rounds of a
+    protocol that draws at random more than once; within a round no clip is tested twice.
     """
 
     train: tuple[str, ...]
     valid: tuple[str, ...]
     test: tuple[str, ...]
     enrol: tuple[str, ...] = ()
+    repeat: int = 0
 
 
 LABELS_SCHEMA = pa.schema(
@@ -53,6 +70,11 @@ LABELS_SCHEMA = pa.schema(
         ("emotion", pa.string()),
         ("sentence", pa.string()),
         ("intensity", pa.string()),
+        ("activation", pa.float64()),
+        ("valence", pa.float64()),
+        ("dominance", pa.float64()),
+        ("session", pa.string()),
+        ("split", pa.string()),
         ("seconds", pa.float64()),
         ("peak", pa.float64()),  # largest |sample|, full scale = 1
         ("content", pa.string()),  # blake2b of the 16 kHz samples: equal audio, equal hash

@@ -109,7 +109,7 @@ def corpus_facts(
     """What to say of the corpus: its name and licence, and what of it took part.
 
     part: a module of `emometric.corpora`; clips: the manifest rows of the run; rejects: the files
-    that were left out.
+    that were left out, `n_excluded` of them as known faults (acquisition's rejects.csv).
     """
     return {
         "id": corpus,
@@ -122,4 +122,5 @@ def corpus_facts(
         "n_speakers": int(clips["speaker"].nunique()),
         "seconds": round(float(clips["seconds"].sum()), 1),
         "n_rejects": len(rejects),
+        "n_excluded": int((rejects["kind"] == "excluded").sum()),
     }

@@ -24,7 +24,7 @@ RUN = {
     "seed": None,
 }
 # Blocks that hold one map of settings for each part of a kind.
-PART_BLOCKS = ("features", "encoders", "losses", "decisions", "protocols")
+PART_BLOCKS = ("corpora", "features", "encoders", "losses", "decisions", "protocols")
 # Blocks with fixed keys.
 BLOCKS = {
     "scale": ORIGINS,
@@ -85,17 +85,15 @@ def at_scale(value: Any, scale: str) -> Any:
 
 
 def _check(raw: Mapping, path: Path) -> None:
-    known = (*RUN, "corpora", *PART_BLOCKS, *BLOCKS)
+    known = (*RUN, *PART_BLOCKS, *BLOCKS)
     _check_keys(raw, known, path, "")
     for block, keys in BLOCKS.items():
         _check_keys(_map(raw[block], path, block), keys, path, f"{block}.")
     for block in PART_BLOCKS:
         for name in _map(raw[block], path, block):
             parts.check_name(block, name, parts.available(block))
-    if not isinstance(raw["corpora"], list) or not raw["corpora"]:
-        raise ParameterError(f"{path}: corpora lists no corpus; write at least one, as '- emodb'.")
-    for name in raw["corpora"]:
-        parts.check_name("corpora", name, parts.available("corpora"))
+    if not raw["corpora"]:
+        raise ParameterError(f"{path}: corpora names no corpus; write at least one, as 'emodb:'.")
     for key, kind in RUN.items():
         if kind:
             parts.check_name(kind, raw[key], raw[kind])

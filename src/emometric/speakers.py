@@ -1,32 +1,62 @@
-"""Speakers as the unit of every division: their clips by emotion, and who of them validates."""
+"""Whole groups of clips as the unit of every division: speakers, or sentences, or corpora."""
 
 import numpy as np
 import pandas as pd
 
+from emometric.clip import Fold
 from emometric.errors import SplitError
 
-N_DRAWS = 20  # orders of the speakers that are tried; the best one is kept
+N_DRAWS = 20  # orders of the speakers that are tried for validation; the best one is kept
+N_DEALS = 100  # orders in which speakers are dealt out to folds; the best division is kept
 
 
-def count(clips: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def count(clips: pd.DataFrame, unit: str = "speaker") -> tuple[np.ndarray, np.ndarray]:
     """Speakers, sorted, and their clips by emotion: (speakers,) str and (speakers, emotions) int.
 
-    clips: rows with id, speaker and emotion, in any order. Raises SplitError where one of these
-    is missing or an id occurs twice.
+    clips: rows with id, speaker and emotion, in any order; `unit` names another column to count
+    by. Raises SplitError where one of these is missing or an id occurs twice.
     """
-    for column in ("id", "speaker", "emotion"):
-        if clips[column].isna().any():
+    for column in dict.fromkeys(("id", "speaker", "emotion", unit)):
+        if column not in clips or clips[column].isna().any():
             raise SplitError(f"a clip without {column} cannot be split; leave such clips out.")
     if clips["id"].duplicated().any():
         twice = clips.loc[clips["id"].duplicated(), "id"].min()
         raise SplitError(f"the clip {twice} occurs twice; give every clip an id of its own.")
-    table = pd.crosstab(clips["speaker"], clips["emotion"])  # sorts both
-    return table.index.to_numpy(dtype=object), table.to_numpy(dtype=np.int64)
+    names, row = np.unique(clips[unit].to_numpy(dtype=str), return_inverse=True)
+    emotions, column = np.unique(clips["emotion"].to_numpy(dtype=str), return_inverse=True)
+    counts = np.bincount(row * len(emotions) + column, minlength=len(names) * len(emotions))
+    return names.astype(object), counts.reshape(len(names), len(emotions))
 
 
-def ids_of(clips: pd.DataFrame, speakers: np.ndarray) -> tuple[str, ...]:
-    """Ids of all clips of `speakers`, sorted."""
-    return tuple(sorted(clips.loc[clips["speaker"].isin(set(speakers)), "id"]))
+def fold(
+    clips: pd.DataFrame,
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    valid_share: float,
+    generator: np.random.Generator,
+    unit: str = "speaker",
+    repeat: int = 0,
+) -> Fold:
+    """A fold in which whole speakers of `train` validate (`choose_valid`).
+
+    clips: rows with id, speaker and emotion, in any order; train, test: (clips,) bool. `unit`
+    names another column whose groups validate as a whole.
+    """
+    names, counts = count(clips[train], unit)
+    validates = names[choose_valid(counts, valid_share, generator)]
+    valid = train & clips[unit].isin(set(validates)).to_numpy()
+    return Fold(
+        train=ids(clips, train & ~valid),
+        valid=ids(clips, valid),
+        test=ids(clips, test),
+        repeat=repeat,
+    )
+
+
+def ids(clips: pd.DataFrame, chosen: np.ndarray) -> tuple[str, ...]:
+    """Ids of the clips where `chosen` (clips,) bool holds, sorted."""
+    return tuple(sorted(clips["id"].to_numpy(dtype=object)[chosen]))
 
 
 def choose_valid(counts: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
@@ -57,4 +87,32 @@ def choose_valid(counts: np.ndarray, share: float, generator: np.random.Generato
                 held, left = held + shares[speaker], left - counts[speaker]
         if cost < best_cost:
             best, best_cost = chosen, cost
+    return best
+
+
+def deal(counts: np.ndarray, n_folds: int, generator: np.random.Generator) -> np.ndarray:
+    """Deal speakers out to folds that are alike: the fold of each, (speakers,) int; none is empty.
+
+    counts: (speakers, emotions), at least `n_folds` speakers. Each fold's share of every emotion
+    and of all clips is made as equal as whole speakers allow. An emotion of two or more speakers
+    is spread over two folds or more, unless the corpus makes that impossible.
+
+    Greedy dealing after scikit-learn's StratifiedGroupKFold, with two departures: the best of
+    many orders is kept, and an emotion's presence in training goes before balance.
+    """
+    shares = np.column_stack([counts / counts.sum(axis=0), counts.sum(axis=1) / counts.sum()])
+    can_spread = (counts > 0).sum(axis=0) > 1
+    best, best_cost = None, None
+    for _ in range(N_DEALS):
+        fold_of = np.empty(len(counts), dtype=np.int64)
+        held = np.zeros((n_folds, shares.shape[1]))
+        for speaker in generator.permutation(len(counts)):
+            # The variance over folds grows least where the product is smallest; it is zero
+            # for an empty fold and for no other, so that every fold gets a speaker.
+            fold_of[speaker] = np.argmin(held @ shares[speaker])
+            held[fold_of[speaker]] += shares[speaker]
+        confined = can_spread & ((held[:, :-1] > 0).sum(axis=0) < 2)
+        cost = (int(confined.sum()), float((held**2).sum()))
+        if best is None or cost < best_cost:
+            best, best_cost = fold_of, cost
     return best

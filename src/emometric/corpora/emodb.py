@@ -5,9 +5,12 @@ Names such as `03a01Fa`: speaker 03, sentence a01, emotion F (the German word's 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from emometric import affect_labels
 from emometric.clip import Clip, Reject
+from emometric.fetch import Remote
 from emometric.listing import UnknownName, labelled
 
 NAME = "Emo-DB"
@@ -20,6 +23,13 @@ CITATION = (
     "of German emotional speech. Interspeech 2005, 1517-1520. doi:10.21437/Interspeech.2005-446"
 )
 CHANNEL = "mean"
+# The owner publishes neither size nor checksum of it; only this archive has the listeners' rates.
+REMOTES = (Remote("http://emodb.bilderbar.info/download/download.zip", folder="download"),)
+ACCESS = (
+    "Fetch download.zip from http://emodb.bilderbar.info/download/ and unpack it as "
+    "emodb/download/, which then holds wav/*.wav and erkennung.txt; "
+    "https://doi.org/10.5281/zenodo.7447302 has the same recordings (emodb.zip)."
+)
 
 # Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
 EMOTIONS = {
@@ -49,9 +59,27 @@ CLIPS_BY_EMOTION = {
 _GRAMMAR = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
 
 
-def clips(root: Path) -> Iterator[Clip | Reject]:
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
+
+    affect: das2022's activation and valence labels, as a path of their file or folder; None: from
+    a folder `das2022` in or beside the corpus's own, where there is one.
+    """
+
+    exclusions: bool = True
+    affect: str | None = None
+
+
+def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
     """Every recording below `root`, sorted by path; the folders it lies in say nothing."""
-    return labelled(root, read_name)
+    return affect_labels.rated(labelled(root, read_name), "emodb", root, params.affect)
+
+
+def label_files(root: Path, params: Params) -> list[Path]:
+    """What says more than the names do: das2022's labels, where they are."""
+    path = affect_labels.label_file("emodb", root, params.affect)
+    return [path] if path else []
 
 
 def read_name(path: PurePosixPath) -> Clip:

@@ -7,9 +7,11 @@ owner publishes film and song under the same grammar; they are not part of this 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from emometric.clip import Clip, Reject
+from emometric.fetch import Remote
 from emometric.listing import UnknownName, labelled
 
 NAME = "RAVDESS"
@@ -22,6 +24,17 @@ CITATION = (
     "Speech and Song (RAVDESS). PLoS ONE 13(5): e0196391. doi:10.1371/journal.pone.0196391"
 )
 CHANNEL = "mean"  # five clips are stereo, with equal channels
+REMOTES = (
+    Remote(
+        "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+        n_bytes=208468073,
+        md5="bc696df654c87fed845eb13823edef8a",
+    ),
+)
+ACCESS = (
+    "Fetch Audio_Speech_Actors_01-24.zip from https://doi.org/10.5281/zenodo.1188976 and unpack it "
+    "as ravdess/, which then holds Actor_01/*.wav to Actor_24/*.wav."
+)
 
 EMOTIONS = {
     "01": "neutral",
@@ -52,7 +65,14 @@ _GRAMMAR = re.compile("-".join([r"(\d\d)"] * 7))
 _FOLDER = re.compile(r"actor_(\d\d)", re.IGNORECASE)
 
 
-def clips(root: Path) -> Iterator[Clip | Reject]:
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv)."""
+
+    exclusions: bool = True
+
+
+def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
     """Every recording below `root`, sorted by path; an `Actor_07` folder must agree with names."""
     return labelled(root, read_name)
 

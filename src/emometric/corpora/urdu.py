@@ -11,9 +11,12 @@ emotion are nearly the same thing, which any result on this corpus must keep in 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from emometric import affect_labels
 from emometric.clip import Clip, Reject
+from emometric.fetch import Remote
 from emometric.listing import UnknownName, labelled
 
 NAME = "URDU"
@@ -26,6 +29,17 @@ CITATION = (
     "recognition: Urdu vs. Western languages. FIT 2018, 88-93. doi:10.1109/FIT.2018.00023"
 )
 CHANNEL = "mean"
+# GitHub packs the archive anew for each request, so that it has no checksum; its files have theirs.
+REMOTES = (
+    Remote(
+        "https://github.com/siddiquelatif/URDU-Dataset/archive/4b546d4.zip",
+        name="URDU-Dataset-4b546d4.zip",
+    ),
+)
+ACCESS = (
+    "Fetch https://github.com/siddiquelatif/URDU-Dataset at commit 4b546d4 as urdu/, which then "
+    "holds Angry/*.wav, Happy/*.wav, Neutral/*.wav and Sad/*.wav."
+)
 
 EMOTIONS = {"A": "anger", "H": "happiness", "N": "neutral", "S": "sadness"}
 FOLDERS = {"A": "Angry", "H": "Happy", "N": "Neutral", "S": "Sad"}
@@ -37,12 +51,30 @@ CLIPS_BY_EMOTION = {"anger": 100, "happiness": 100, "neutral": 100, "sadness": 1
 _GRAMMAR = re.compile(r"(S[MF][1-9]\d?)_F([1-9]\d?)_([A-Z])0([1-9]\d{0,2})")
 
 
-def clips(root: Path) -> Iterator[Clip | Reject]:
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
+
+    affect: das2022's activation and valence labels, as a path of their file or folder; None: from
+    a folder `das2022` in or beside the corpus's own, where there is one.
+    """
+
+    exclusions: bool = True
+    affect: str | None = None
+
+
+def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
     """Every recording below `root`, sorted by path; a folder of an emotion must agree with names.
 
     What was said is not published, so clips have no sentence.
     """
-    return labelled(root, read_name)
+    return affect_labels.rated(labelled(root, read_name), "urdu", root, params.affect)
+
+
+def label_files(root: Path, params: Params) -> list[Path]:
+    """What says more than the names do: das2022's labels, where they are."""
+    path = affect_labels.label_file("urdu", root, params.affect)
+    return [path] if path else []
 
 
 def read_name(path: PurePosixPath) -> Clip:

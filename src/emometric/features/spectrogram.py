@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emometric import audio
+from emometric import audio, spectra
 from emometric.errors import ParameterError
-from emometric.vad import SILENCE
 
 KIND = "frames"
-VERSION = 1  # raise it with every change that changes values
+VERSION = 2  # raise it with every change that changes values, in spectra.py too
 DTYPE = "float16"  # values are z-scores: the step is below 0.1 % of each
-PACKAGES = ("numpy",)  # whose versions decide on the values too
+PACKAGES = spectra.PACKAGES  # whose versions decide on the values too
 _CONSTANT = 1e-6  # a deviation below this part of the mean is rounding
+_WHERE = "params.yaml: features.spectrogram"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +31,9 @@ class Params:
     normalise: str = "bin"
 
     def __post_init__(self):
-        where = "params.yaml: features.spectrogram"
-        if self.silence not in SILENCE:
-            raise ParameterError(
-                f"{where}.silence is '{self.silence}'; write {', '.join(SILENCE)}."
-            )
+        spectra.check(self, _WHERE)
         if self.normalise not in ("bin", "clip"):
-            raise ParameterError(f"{where}.normalise is '{self.normalise}'; write bin or clip.")
-        for name in ("window_s", "hop_s"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and 0.001 <= value <= 1.0):
-                raise ParameterError(f"{where}.{name} is '{value}'; write seconds, 0.001 to 1.")
-        if not (isinstance(self.n_fft, int) and self.n_fft >= 2):
-            raise ParameterError(f"{where}.n_fft is {self.n_fft}; write a whole number from 2.")
+            raise ParameterError(f"{_WHERE}.normalise is '{self.normalise}'; write bin or clip.")
 
 
 def names(params: Params) -> tuple[str, ...]:
@@ -60,26 +50,32 @@ def extract(waveform: np.ndarray, rate_hz: int, params: Params) -> np.ndarray:
     ParameterError where the window is longer than n_fft, AudioError for NaN or infinite samples.
     """
     audio.check_waveform(waveform, where="spectrogram")
-    magnitudes = magnitude(waveform, rate_hz, params)
+    values = magnitude(waveform, rate_hz, params)
     axis = 0 if params.normalise == "bin" else None
-    mean = magnitudes.mean(axis=axis, keepdims=True, dtype=np.float64)
-    deviation = magnitudes.std(axis=axis, keepdims=True, dtype=np.float64)
+    mean = values.mean(axis=axis, keepdims=True, dtype=np.float64)
+    values -= mean.astype(np.float32)
+    rest = mean - mean.astype(np.float32)
+    deviation = np.sqrt(np.maximum(_mean_square(values, axis) - rest**2, 0.0))
     scale = np.zeros_like(deviation)
     np.divide(1.0, deviation, out=scale, where=deviation > _CONSTANT * mean)
-    return ((magnitudes - mean) * scale).astype(np.float32)
+    values *= scale.astype(np.float32)
+    return values
+
+
+def _mean_square(values: np.ndarray, axis: int | None) -> np.ndarray:
+    """Mean of squares over frames, or over all; (1, bins) or (1, 1) float64."""
+    total = np.zeros(values.shape[1])
+    for start in range(0, len(values), 64):  # of which a square stays in a core's cache
+        total += np.square(values[start : start + 64]).sum(axis=0, dtype=np.float64)
+    mean = total[None, :] / len(values)
+    return mean if axis == 0 else mean.mean(axis=1, keepdims=True)
 
 
 def magnitude(waveform: np.ndarray, rate_hz: int, params: Params) -> np.ndarray:
     """|STFT| with a periodic Hamming window, (frames, bins) float32, before normalisation."""
-    window, hop = round(params.window_s * rate_hz), round(params.hop_s * rate_hz)
-    if window > params.n_fft:
-        raise ParameterError(
-            f"params.yaml: features.spectrogram.n_fft is {params.n_fft}, a window of "
-            f"{params.window_s} s has {window} samples; write {window} or more."
-        )
-    waveform = np.asarray(waveform, np.float32)
-    waveform = np.pad(waveform, (0, max(0, window - len(waveform))))
-    frames = np.lib.stride_tricks.sliding_window_view(waveform, window)[::hop]
-    phase = 2.0 * np.pi * np.arange(window) / window
-    hamming = (0.54 - 0.46 * np.cos(phase)).astype(np.float32)
-    return np.abs(np.fft.rfft(frames * hamming, params.n_fft, axis=1))
+    window, hop = spectra.samples_of(params, rate_hz, _WHERE)
+    shape = (spectra.n_frames(len(waveform), window, hop), params.n_fft // 2 + 1)
+    values = np.empty(shape, np.float32)
+    for rows, block in spectra.magnitudes(waveform, spectra.hamming(window), hop, params.n_fft):
+        values[rows] = block
+    return values

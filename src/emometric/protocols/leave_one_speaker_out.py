@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric import speakers
+from emometric import ranges, speakers
 from emometric.clip import Fold
-from emometric.errors import ParameterError, SplitError
+from emometric.errors import SplitError
 
 SHARES_SPEAKERS = False
+SHARES_SENTENCES = True
+ENROLS_TESTED = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +22,7 @@ class Params:
     valid_share: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.valid_share, (int, float)) or not 0 <= self.valid_share < 1:
-            raise ParameterError(
-                f"params.yaml: protocols.leave_one_speaker_out.valid_share is "
-                f"'{self.valid_share}'; write a number from 0 and below 1."
-            )
+        ranges.check_share("leave_one_speaker_out.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:
@@ -34,15 +32,10 @@ def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:
     the others validates (`speakers.choose_valid`). An emotion of a single speaker cannot be
     learned in the fold that tests this speaker. Raises SplitError for a single speaker.
     """
-    names, counts = speakers.count(clips)
+    names, _ = speakers.count(clips)
     if len(names) < 2:
         raise SplitError(f"{len(names)} speaker cannot be left out; use a corpus of at least two.")
     generator = np.random.default_rng(seed)
-    for number in range(len(names)):
-        rest = np.delete(np.arange(len(names)), number)
-        validates = speakers.choose_valid(counts[rest], params.valid_share, generator)
-        yield Fold(
-            train=speakers.ids_of(clips, names[rest[~validates]]),
-            valid=speakers.ids_of(clips, names[rest[validates]]),
-            test=speakers.ids_of(clips, names[[number]]),
-        )
+    for name in names:
+        test = (clips["speaker"] == name).to_numpy()
+        yield speakers.fold(clips, ~test, test, valid_share=params.valid_share, generator=generator)

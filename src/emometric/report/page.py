@@ -53,6 +53,8 @@ def render(record: Record, light: Mapping[str, bytes], dark: Mapping[str, bytes]
         gain=record.rates["gain"],
         verdict=verdict(record.rates["gain"]),
         confidence=f"{100 * record.run['confidence']:g} %",
+        audit=record.run["audit"],
+        balance=_balance(record.run["audit"]["balance"], record.emotions),
         confusion=_confusion(record.counts, record.emotions),
         folds=_folds(record.folds, list(record.pooled())),
         speakers=_speakers(record),
@@ -117,6 +119,24 @@ def _confusion(counts: np.ndarray, emotions: tuple[str, ...]) -> list[dict[str, 
         shares = [(clips, clips / total if total else None) for clips in row]
         rows.append({"emotion": emotion, "n_clips": total, "shares": shares})
     return rows
+
+
+def _balance(balance: list[dict[str, Any]], emotions: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A row a fold: for each emotion its training clips, validation included, and test clips."""
+    counts = {(row["fold"], row["role"], row["emotion"]): row["n"] for row in balance}
+    return [
+        {
+            "fold": number,
+            "counts": [
+                (
+                    counts[number, "train", emotion] + counts[number, "valid", emotion],
+                    counts[number, "test", emotion],
+                )
+                for emotion in emotions
+            ],
+        }
+        for number in sorted({row["fold"] for row in balance})
+    ]
 
 
 def _folds(folds: pd.DataFrame, cells: list[str]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ TABLES = ("confusion", "folds", "per_speaker", "tsne", "curves")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Results of one run: `rates` is metrics.json, `run` is run.json, the rest are the CSV tables.
+    """Results of one run: `rates` is metrics.json, `run` is run.json with the audit of its split
+    (`audit.Audit.facts`), the rest are the CSV tables.
 
     confusion: a row a test clip (truth, predicted). folds: (cell, fold, uar, accuracy).
     per_speaker: (study, cell, speaker, emotion, n, correct). tsne: (clip, speaker, emotion,

@@ -64,6 +64,22 @@ class Heading:
         return STAND_IN_STAMP if self.origin == "synthetic" else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class CorpusHeading:
+    """What stands over a figure of a corpus itself: facts about it, and where it is from."""
+
+    facts: tuple[str, ...]
+    origin: str
+
+    def parts(self) -> tuple[str, ...]:
+        """The facts as short texts, in the order in which they are shown."""
+        return (*self.facts, f"origin: {self.origin}")
+
+    def stamp(self) -> str | None:
+        """The warning for what was not recorded."""
+        return STAND_IN_STAMP if self.origin == "synthetic" else None
+
+
 @contextmanager
 def style(theme: Theme) -> Iterator[None]:
     """matplotlib's settings for one figure, whatever the user's own configuration says."""
@@ -98,7 +114,12 @@ def style(theme: Theme) -> Iterator[None]:
 
 
 def new_figure(
-    title: str, heading: Heading, *, theme: Theme = LIGHT, body_in: float, note: str = ""
+    title: str,
+    heading: Heading | CorpusHeading,
+    *,
+    theme: Theme = LIGHT,
+    body_in: float,
+    note: str = "",
 ) -> Figure:
     """An empty figure under its title and heading; what is drawn keeps to the room below.
 

@@ -33,8 +33,12 @@ def perform(speaker: Speaker, utterance: Utterance, recording: Recording) -> np.
     if utterance.cut_s is not None:
         sound = _piece(sound, round(utterance.cut_s * recording.rate_hz), random)
     sound = _in_room(sound, manner, recording, random)
-    samples = np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16)
-    return np.repeat(samples[:, None], utterance.channels, axis=1)
+    if utterance.fault == "silent":
+        sound = np.zeros_like(sound)
+    channels = [sound] * utterance.channels
+    if utterance.channels == 2 and recording.spacing_s > 0:
+        channels[1] = _second_microphone(sound, recording, random)
+    return np.rint(np.clip(np.stack(channels, axis=1), -1, 1) * 32767).astype(np.int16)
 
 
 def _speech(utterance: Utterance, manner: Prosody, throat: Voice) -> Speech:
@@ -122,6 +126,15 @@ def _in_room(sound: np.ndarray, manner: Prosody, recording: Recording, random) -
         return sound / peak
     gain = 10 ** ((recording.level_db + manner.level) / 20)
     return sound * min(gain, 1 / peak)
+
+
+def _second_microphone(sound: np.ndarray, recording: Recording, random) -> np.ndarray:
+    """What a microphone further away hears: later, softer, with an echo and noise of its own."""
+    delay = round(recording.spacing_s * recording.rate_hz)
+    later = np.concatenate((np.zeros(delay), sound))[: len(sound)]
+    echo = np.concatenate((np.zeros(4 * delay), sound))[: len(sound)]
+    noise = 0.003 * np.abs(sound).max() * random.standard_normal(len(sound))
+    return 0.6 * later + 0.25 * echo + noise
 
 
 def _rms_of_speech(sound: np.ndarray) -> float:

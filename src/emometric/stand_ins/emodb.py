@@ -1,14 +1,16 @@
 """The stand-in of Emo-DB: its ten sentences in German, its 535 names, its ten speakers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from emometric.corpora.emodb import EMOTIONS
+from emometric.stand_ins.ratings import das2022
 from emometric.stand_ins.utterance import Recording, Utterance, thin
 
 # An anechoic room; the published files are brought to full scale one by one.
 RECORDING = Recording(
     rate_hz=16000, level_db=None, noise_db=(36.0, 52.0), lead_s=(0.02, 0.15), tail_s=(0.03, 0.25)
 )
+NAMES_ARE_PUBLISHED = True  # at full scale: all of the owner's, and no other
 
 _TEXTS = {
     "a01": "Der Lappen liegt auf dem Eisschrank.",
@@ -82,6 +84,11 @@ _TAKES = {
 def utterances(max_clips: int | None) -> Iterator[Utterance]:
     """The 535 clips, or at most `max_clips` of each speaker and emotion."""
     return thin(_all(), max_clips)
+
+
+def label_files(utterances: Iterable[Utterance]) -> Iterator[tuple[str, str]]:
+    """Activation and valence, as das2022 published them for the original."""
+    return das2022("emodb", utterances)
 
 
 def _all() -> Iterator[Utterance]:

@@ -92,7 +92,8 @@ def voice(utterance: Utterance) -> Voice:
 
 def prosody(utterance: Utterance) -> Prosody:
     """How this utterance is spoken: emotion, speaker, speaker's style and the clip's own chance."""
-    corpus, speaker, emotion = utterance.corpus, utterance.speaker, utterance.emotion
+    corpus, speaker = utterance.corpus, utterance.speaker
+    emotion = utterance.performed or utterance.emotion or "neutral"
     clip = generator("prosody", corpus, utterance.sounds_as or utterance.path)
     strength = utterance.strength * np.exp(_OF_STRENGTH * clip.standard_normal())
     total = (

@@ -14,6 +14,7 @@ from emometric.stand_ins.utterance import Recording, Utterance, thin
 RECORDING = Recording(
     rate_hz=48000, level_db=-36.0, noise_db=(45.0, 60.0), lead_s=(0.6, 1.05), tail_s=(0.3, 1.05)
 )
+NAMES_ARE_PUBLISHED = True  # at full scale: all of the owner's, and no other
 
 _TEXTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 _STRENGTHS = {"normal": 0.75, "strong": 1.25}

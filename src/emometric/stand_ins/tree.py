@@ -1,19 +1,33 @@
-"""Render a corpus's stand-in as the tree of files that its owner publishes."""
+"""Render a corpus's stand-in as the tree of files that its owner publishes.
+
+The ending of an utterance's path is its container: WAV, FLAC, AVI (beside a grey film), each of
+16 bit, or M4A (AAC). The same utterances give the same bytes; AVI and M4A do so with the same
+release of PyAV, and AVI with any release gives the same samples.
+"""
 
 import importlib
+import importlib.util
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import joblib
+import numpy as np
 import soundfile
 
 from emometric import atomic, console
-from emometric.errors import CorpusError
+from emometric.errors import CorpusError, PipelineError
 from emometric.stand_ins.acoustics import perform
 from emometric.stand_ins.espeak import Speaker
 from emometric.stand_ins.utterance import Recording, Utterance
 
 _CLIPS_A_TASK = 16
+_FILM_HZ = 25
+_FILM_WIDTH = 32
+_AAC_FRAME = 1024  # samples
+# Without them FFmpeg writes its version and the time of day into the file.
+_REPRODUCIBLE = {"fflags": "+bitexact"}
+_REPRODUCIBLE_CODEC = {"flags": "+bitexact"}
 
 
 def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs: int = -1) -> int:
@@ -22,8 +36,11 @@ def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs
     max_clips: of each speaker and emotion, at least 1; None: as many as the owner publishes.
     n_jobs: clips at a time, -1: one a core. The bytes of a file do not depend on either.
 
+    A stand-in whose owner publishes labels beside the recordings has
+    `label_files(utterances) -> Iterator[tuple[str, str]]`: path below the root, and text.
+
     Raises CorpusError where there is no such stand-in or max_clips is below 1, and PipelineError
-    where eSpeak NG is not installed.
+    where eSpeak NG, or for films PyAV, is not installed.
     """
     if max_clips is not None and max_clips < 1:
         raise CorpusError(
@@ -45,6 +62,7 @@ def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs
         )
         for n_written in results:
             bar.update(n_written)
+        _write_labels(aside, stand_in, utterances)
     return len(utterances)
 
 
@@ -53,9 +71,97 @@ def _write(folder: Path, utterances: Sequence[Utterance], recording: Recording) 
         for utterance in utterances:
             path = folder / utterance.path
             path.parent.mkdir(parents=True, exist_ok=True)
+            if utterance.fault == "unreadable":
+                path.write_bytes(_UNREADABLE)
+                continue
             samples = perform(speaker, utterance, recording)
-            soundfile.write(path, samples, recording.rate_hz, subtype="PCM_16", format="WAV")
+            _WRITERS[path.suffix](path, samples, recording.rate_hz)
     return len(utterances)
+
+
+def _write_labels(folder: Path, stand_in, utterances: Sequence[Utterance]) -> None:
+    """The owner's label files, (path, text), where labels do not stand in the names alone."""
+    if hasattr(stand_in, "label_files"):
+        for path, text in stand_in.label_files(utterances):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_wav(path: Path, samples: np.ndarray, rate_hz: int) -> None:
+    soundfile.write(path, samples, rate_hz, subtype="PCM_16", format="WAV")
+
+
+def _write_flac(path: Path, samples: np.ndarray, rate_hz: int) -> None:
+    soundfile.write(path, samples, rate_hz, subtype="PCM_16", format="FLAC")
+
+
+def _write_avi(path: Path, samples: np.ndarray, rate_hz: int) -> None:
+    """A grey film of 32 x 32 in MPEG-4, as long as its sound of 16 bit; exactly these samples."""
+    av = _pyav()
+    grey = np.full((_FILM_WIDTH * 3 // 2, _FILM_WIDTH), 128, np.uint8)
+    with av.open(str(path), "w", format="avi", options=_REPRODUCIBLE) as file:
+        film = file.add_stream("mpeg4", rate=_FILM_HZ, options=_REPRODUCIBLE_CODEC)
+        film.width = film.height = _FILM_WIDTH
+        film.pix_fmt = "yuv420p"
+        film.thread_count = 1
+        layout = _layout(samples)
+        sound = file.add_stream("pcm_s16le", rate=rate_hz, layout=layout)
+        for number in range(-(-len(samples) * _FILM_HZ // rate_hz)):
+            image = av.VideoFrame.from_ndarray(grey, format="yuv420p")
+            image.pts, image.time_base = number, Fraction(1, _FILM_HZ)
+            file.mux(film.encode(image))
+            start, end = (at * rate_hz // _FILM_HZ for at in (number, number + 1))
+            block = np.ascontiguousarray(samples[start:end]).reshape(1, -1)
+            file.mux(sound.encode(_block(av, block, start, "s16", layout, rate_hz)))
+        for stream in (film, sound):
+            file.mux(stream.encode(None))
+
+
+def _write_m4a(path: Path, samples: np.ndarray, rate_hz: int) -> None:
+    """AAC at 64 kbit/s for each channel; silence fills up the last of its frames."""
+    av = _pyav()
+    with av.open(str(path), "w", format="ipod", options=_REPRODUCIBLE) as file:
+        layout = _layout(samples)
+        sound = file.add_stream("aac", rate=rate_hz, layout=layout, options=_REPRODUCIBLE_CODEC)
+        sound.bit_rate = 64000 * samples.shape[1]
+        sound.thread_count = 1
+        planes = samples.T.astype(np.float32) / 32768
+        for start in range(0, len(samples), _AAC_FRAME):
+            block = np.ascontiguousarray(planes[:, start : start + _AAC_FRAME])
+            file.mux(sound.encode(_block(av, block, start, "fltp", layout, rate_hz)))
+        file.mux(sound.encode(None))
+
+
+def _block(av, samples: np.ndarray, start: int, form: str, layout: str, rate_hz: int):
+    """A stretch of sound as FFmpeg takes it, at its place in the file."""
+    frame = av.AudioFrame.from_ndarray(samples, format=form, layout=layout)
+    frame.rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
+    return frame
+
+
+def _layout(samples: np.ndarray) -> str:
+    return "mono" if samples.shape[1] == 1 else "stereo"
+
+
+def _pyav():
+    try:
+        import av
+    except ImportError:
+        raise PipelineError(
+            "this stand-in is written as film by PyAV, which is not installed; "
+            "run: pip install 'emometric[video]'"
+        ) from None
+    return av
+
+
+_WRITERS = {".wav": _write_wav, ".flac": _write_flac, ".avi": _write_avi, ".m4a": _write_m4a}
+# What an unreadable recording of the owner's becomes: the name is there, the sound is not.
+_UNREADABLE = b"RIFF\x24\x00\x00\x00WAVEfmt "
+
+
+def exists(corpus: str) -> bool:
+    """Whether the corpus has a stand-in."""
+    return importlib.util.find_spec(f"emometric.stand_ins.{corpus}") is not None
 
 
 def _stand_in(corpus: str):

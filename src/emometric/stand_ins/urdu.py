@@ -4,15 +4,17 @@ As in the original, clips are pieces of two or three seconds cut out of running 
 studio's noise under it, and most speakers have a single emotion.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from emometric.corpora.urdu import EMOTIONS, FOLDERS
+from emometric.stand_ins.ratings import das2022
 from emometric.stand_ins.utterance import Recording, Utterance, generator, thin
 
 # The owner does not state a sampling rate; 44.1 kHz is what broadcast sound on the web mostly has.
 RECORDING = Recording(
     rate_hz=44100, level_db=-18.0, noise_db=(18.0, 36.0), lead_s=(0.0, 0.0), tail_s=(0.0, 0.0)
 )
+NAMES_ARE_PUBLISHED = True  # at full scale: all of the owner's, and no other
 _LENGTHS_S = (2.0, 3.0)
 
 # Our own sentences, none of which leans towards an emotion.
@@ -45,6 +47,11 @@ _COUNTS = {
 def utterances(max_clips: int | None) -> Iterator[Utterance]:
     """The 400 clips, or at most `max_clips` of each speaker and emotion."""
     return thin(_all(), max_clips)
+
+
+def label_files(utterances: Iterable[Utterance]) -> Iterator[tuple[str, str]]:
+    """Activation and valence, as das2022 published them for the original."""
+    return das2022("urdu", utterances)
 
 
 def _all() -> Iterator[Utterance]:

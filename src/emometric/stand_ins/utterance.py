@@ -12,9 +12,12 @@ class Utterance:
     """One clip to speak.
 
     path: the owner's folder and name below the corpus root. language: an eSpeak NG voice.
-    sex: "f" or "m". strength: how strongly the emotion shows, 1 = as in the literature.
+    sex: "f" or "m". emotion: None where the owner names none; it is then spoken as neutral.
+    strength: how strongly the emotion shows, 1 = as in the literature.
     cut_s: the clip is a piece of this length from a longer stretch of speech; None: all of it.
-    sounds_as: path of the clip that this one repeats sample by sample, where the owner's do.
+    sounds_as: path of the clip that this one repeats sample by sample, where the owner's do;
+    performed: the emotion that is heard there, where the label says another. fault: "silent" for a
+    recording without a sound in it, "unreadable" for a file that cannot be decoded.
     """
 
     corpus: str
@@ -23,11 +26,13 @@ class Utterance:
     language: str
     speaker: str
     sex: str
-    emotion: str
+    emotion: str | None
     strength: float = 1.0
     channels: int = 1
     cut_s: float | None = None
     sounds_as: str | None = None
+    performed: str | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,9 @@ class Recording:
 
     rate_hz: sampling rate of the files. level_db: RMS of speech against full scale, before speaker
     and emotion shift it; None: every clip's peak is at full scale. noise_db: room noise below
-    the RMS of speech. lead_s, tail_s: silence before and after speech.
+    the RMS of speech. lead_s, tail_s: silence before and after speech. spacing_s: where
+    there are two channels, how much later sound reaches the second microphone; 0: the channels
+    are equal.
     """
 
     rate_hz: int
@@ -44,6 +51,7 @@ class Recording:
     noise_db: tuple[float, float]
     lead_s: tuple[float, float]
     tail_s: tuple[float, float]
+    spacing_s: float = 0.0
 
 
 def thin(utterances: Iterable[Utterance], max_clips: int | None) -> Iterator[Utterance]:
@@ -51,7 +59,7 @@ def thin(utterances: Iterable[Utterance], max_clips: int | None) -> Iterator[Utt
 
     No speaker and no emotion of a speaker is ever lost.
     """
-    groups: dict[tuple[str, str], list[Utterance]] = {}
+    groups: dict[tuple[str, str | None], list[Utterance]] = {}
     for utterance in utterances:
         groups.setdefault((utterance.speaker, utterance.emotion), []).append(utterance)
     for group in groups.values():

@@ -1,0 +1,56 @@
+"""`emometric audit`: what a split of a corpus gives away, before anything is trained on it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import joblib
+import typer
+
+from emometric import audit, parts, settings, splits, store
+
+
+def look(
+    protocol: Annotated[
+        str | None, typer.Argument(help="A protocol of params.yaml; default: the working run's.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option(help="Default: the working run's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: the working run's.")] = None,
+    folds: Annotated[
+        Path | None,
+        typer.Option(help="A CSV or JSON file of folds, in place of protocols.foreign.path."),
+    ] = None,
+    origin: Annotated[str, typer.Option(help="synthetic or original")] = "synthetic",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Audit the folds that a protocol draws from an acquired corpus.
+
+    Exit code 1 where they give away what the protocol does not admit.
+    """
+    values = settings.read(origin)
+    protocol = protocol or ("foreign" if folds else values["protocol"])
+    corpus = corpus or values["corpus"]
+    parts.check_name("protocols", protocol, values["protocols"])
+    parts.check_name("corpora", corpus, values["corpora"])
+    block = dict(values["protocols"][protocol])
+    if folds is not None:
+        block["path"] = str(folds)
+    part = parts.load("protocols", protocol)
+    params = parts.make_params("protocols", protocol, block)
+    data = Path("data", origin)
+    clips = splits.read_clips(data / "manifests" / f"{corpus}.parquet", corpus)
+    found = audit.audit(
+        clips,
+        splits.make(part, params, clips, values["seed"] if seed is None else seed),
+        splits.promises(part, params),
+        audit.find_duplicates(
+            clips, store.Ragged(data / "corpora" / corpus / "audio").read, n_jobs=joblib.cpu_count()
+        ),
+    )
+    if as_json:
+        print(json.dumps({"corpus": corpus, "protocol": protocol, **found.facts}))
+    else:
+        print(f"{corpus}, {protocol}: {', '.join(found.facts['stamps']) or 'clean'}")
+        for sentence in found.facts["findings"]:
+            print(f"- {sentence}")
+    found.check()

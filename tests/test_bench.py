@@ -1,0 +1,166 @@
+"""The bench: the same clips each time, turns that alternate, figures that follow from the times."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from emometric import audio, bench, cli_bench, parts, plain_ways
+from emometric.errors import AudioError, ParameterError, PipelineError
+
+# Of librosa's reader, on Python 3.11 and 3.12.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and slated for removal in Python")
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    for number in range(5):
+        generator = np.random.default_rng(number)
+        path = folder / f"speaker {number % 2}" / f"{number}.flac"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, generator.uniform(-0.3, 0.3, 8000 + 800 * number), 16000)
+    (folder / "notes.txt").write_text("no recording")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(bench, "_LEAST_S", 0.0)  # each turn takes the clips once
+
+
+def test_the_sample_is_spread_and_always_the_same(recordings):
+    names = [path.name for path in bench.sample(recordings, 3)]
+    assert names == ["0.flac", "4.flac", "3.flac"]  # first, middle, last of both folders
+    assert bench.sample(recordings, 3) == bench.sample(recordings, 3)
+    assert len(bench.sample(recordings, 12)) == 12  # some of them twice
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path):
+    with pytest.raises(AudioError, match="there are no recordings; name a folder that holds some"):
+        bench.sample(tmp_path, 3)
+
+
+def test_every_extractor_is_measured_against_its_plain_way(recordings):
+    found = bench.features(
+        bench.sample(recordings, 4), ["mfcc", "is09", "modulation"], n_rounds=2, n_jobs=2
+    )
+    assert found.n_clips == 4 and found.n_jobs == 2 and found.n_rounds == 2
+    lengths = [soundfile.info(path).duration for path in bench.sample(recordings, 4)]
+    assert found.audio_s == pytest.approx(sum(lengths))
+    ways = {(row.feature, row.start): [] for row in found.rows}
+    for row in found.rows:
+        ways[row.feature, row.start].append(row.way)
+    assert ways == {
+        ("mfcc", "decoded"): ["librosa", bench.OURS, bench.OURS_ALL],
+        ("mfcc", "file"): ["librosa", bench.OURS, bench.OURS_ALL],
+        ("is09", "file"): [
+            "opensmile, process_file",
+            "opensmile, process_files",
+            bench.OURS,
+            bench.OURS_ALL,
+        ],
+        ("modulation", "decoded"): [bench.OURS, bench.OURS_ALL],
+        ("modulation", "file"): [bench.OURS, bench.OURS_ALL],
+    }
+    for row in found.rows:
+        assert 0 < row.fastest_s <= row.median_s <= row.slowest_s
+        assert row.x_real_time == pytest.approx(found.audio_s / row.median_s)
+
+
+def test_figures_follow_from_the_times():
+    timings = {
+        "librosa": [4.0, 9.0, 5.0],
+        bench.OURS: [2.5, 1.0, 2.0],
+        bench.OURS_ALL: [1.25, 1.0, 7.0],
+    }
+    plain, ours, all_cores = bench._rows("mfcc", "file", timings, audio_s=100.0)
+    assert (plain.x_real_time, plain.ratio, plain.scaling) == (20.0, 1.0, None)
+    assert (ours.x_real_time, ours.ratio, ours.scaling) == (50.0, 2.5, None)
+    assert (all_cores.x_real_time, all_cores.ratio, all_cores.scaling) == (80.0, 4.0, 1.6)
+    assert (ours.fastest_s, ours.slowest_s) == (1.0, 2.5)
+
+
+def test_turns_alternate():
+    """In a round each way has one turn, and another is first in the next."""
+    turns = []
+    ways = {name: (lambda n_laps, name=name: turns.append(name)) for name in "abc"}
+    timings = bench._interleave(ways, 3)
+    assert {name: len(seconds) for name, seconds in timings.items()} == dict.fromkeys("abc", 3)
+    assert "".join(turns) == "aabbcc" + "abc" + "bca" + "cab"  # warm, then three rounds
+
+
+def test_short_turns_are_repeated_until_they_can_be_timed(monkeypatch):
+    monkeypatch.setattr(bench, "_LEAST_S", 0.3)
+    clock = iter(np.arange(100) * 0.1)  # each look at it is 0.1 s later
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    laps = []
+    timings = bench._interleave({"a": laps.append}, 2)
+    assert laps == [1, 1, 3, 3]  # one took 0.1 s, so a turn is three of them
+    np.testing.assert_allclose(timings["a"], 0.1 / 3)
+
+
+@pytest.mark.parametrize("feature", ["spectrogram", "log_mel", "mfcc"])
+def test_the_plain_way_gives_the_same_values(feature):
+    """Else the race would not be fair: librosa's frames are centred, ours begin with the clip."""
+    part = parts.load("features", feature)
+    params = part.Params()
+    waveform = np.random.default_rng(0).uniform(-0.3, 0.3, 32000).astype(np.float32)
+    window = round(params.window_s * audio.RATE_HZ)
+    # librosa puts the middle of its first window on the first sample
+    before = window // 2
+    ours = part.extract(np.pad(waveform, before), audio.RATE_HZ, params)
+    theirs = plain_ways.librosa_feature(feature)(waveform).T
+    inner = slice(12, len(ours) - 12)
+    assert abs(len(theirs) - len(ours)) <= 1
+    scale = np.abs(theirs[inner]).mean()
+    assert np.abs(ours[inner] - theirs[inner]).max() < 0.02 * scale
+
+
+def test_workers_extract_what_is_extracted_here(recordings):
+    files = bench.sample(recordings, 3)
+    params = parts.load("features", "log_mel").Params()
+    sizes = [
+        parts.load("features", "log_mel").extract(audio.read_waveform(path), 16000, params).size
+        for path in files
+    ]
+    assert bench._extract("log_mel", files, None) == sum(sizes)
+
+
+def test_no_librosa_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "librosa", None)
+    with pytest.raises(PipelineError, match=r"librosa.* is not installed; pip install 'emometric"):
+        plain_ways.librosa_feature("mfcc")
+
+
+def test_no_rounds_are_refused(recordings):
+    with pytest.raises(ParameterError, match="rounds is 0; write a whole number from 1"):
+        bench.features(bench.sample(recordings, 2), ["is09"], n_rounds=0)
+
+
+def test_command_prints_a_table_and_json(recordings):
+    arguments = ["features", str(recordings), "--clips", "2", "--rounds", "1", "--jobs", "1"]
+    runner = CliRunner()
+    told = runner.invoke(cli_bench.app, [*arguments, "--feature", "log_mel"])
+    assert told.exit_code == 0, told.output
+    head, columns, *rows = told.output.splitlines()
+    assert head.startswith("2 clips, 1 s; medians of 1 rounds; 1 processes are all cores; load ")
+    assert columns.split()[:3] == ["feature", "from", "way"] and len(rows) == 4
+    told = runner.invoke(cli_bench.app, [*arguments, "--feature", "log_mel", "--json"])
+    found = json.loads(told.output)
+    assert found["n_clips"] == 2 and len(found["rows"]) == 4
+    assert found["rows"][0]["way"] == "librosa" and found["rows"][0]["ratio"] == 1.0
+
+
+def test_command_refuses_what_it_does_not_know(recordings):
+    runner = CliRunner()
+    told = runner.invoke(cli_bench.app, ["features", str(recordings), "--feature", "mffc"])
+    assert isinstance(told.exception, ParameterError) and "did you mean 'mfcc'?" in str(
+        told.exception
+    )
+    told = runner.invoke(cli_bench.app, ["features"], env={"EMOMETRIC_CORPORA": None})
+    assert isinstance(told.exception, PipelineError)
+    assert "no recordings named; name a folder" in str(told.exception)
