@@ -44,7 +44,8 @@ def embed(
 ) -> None:
     """Write data/ORIGIN/embeddings/RUN: embeddings.parquet and cells.parquet.
 
-    The decision is fitted on the training clips alone.
+    The decision is fitted on the training and the validation clips, as the baselines are: by then
+    the validation speakers have done their work, which was to choose the epoch.
     """
     values = settings.read(origin)
     data = Path("data") / origin
@@ -67,9 +68,11 @@ def embed(
     for (number, fold), embedding in zip(folds, embedded, strict=True):
         recipe = checkpoint.describe(models / fold_models.name(number))["recipe"]
         names = recipe["emotions"]
-        train = clips.loc[list(fold.train), "emotion"].map(names.index).to_numpy(np.int64)
+        known = clips.loc[[*fold.train, *fold.valid], "emotion"].map(names.index)
         fitted = parts.load("decisions", decision).Decision(params, len(names))
-        fitted.fit(embedding["train"], train)
+        fitted.fit(
+            np.concatenate([embedding["train"], embedding["valid"]]), known.to_numpy(np.int64)
+        )
         tables.append(
             cells.build(
                 clips.loc[list(fold.test)],
