@@ -44,7 +44,8 @@ def embed(
 ) -> None:
     """Write data/ORIGIN/embeddings/RUN: embeddings.parquet and cells.parquet.
 
-    The decision is fitted on the training clips, and on those that a protocol enrols.
+    The decision is fitted on the training, the validation and the enrolled clips: by then the
+    validation speakers have done their work, which was to choose the epoch. Baselines do the same.
     """
     values = settings.read(origin)
     data = Path("data") / origin
@@ -67,11 +68,11 @@ def embed(
     for (number, fold), embedding in zip(folds, embedded, strict=True):
         recipe = checkpoint.describe(models / fold_models.name(number))["recipe"]
         names = recipe["emotions"]
-        labelled = [*fold.train, *fold.enrol]
-        emotion = clips.loc[labelled, "emotion"].map(names.index).to_numpy(np.int64)
-        vectors = [embedding[role] for role in ("train", "enrol") if role in embedding]
+        roles = [role for role in ("train", "valid", "enrol") if role in embedding]
+        known = [name for role in roles for name in getattr(fold, role)]
+        emotion = clips.loc[known, "emotion"].map(names.index).to_numpy(np.int64)
         fitted = parts.load("decisions", decision).Decision(params, len(names))
-        fitted.fit(np.concatenate(vectors), emotion)
+        fitted.fit(np.concatenate([embedding[role] for role in roles]), emotion)
         tables.append(
             cells.build(
                 clips.loc[list(fold.test)],

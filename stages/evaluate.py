@@ -45,6 +45,7 @@ def evaluate(
     table = pd.concat([own, beside], ignore_index=True)
     headline = results.headline(own, beside, params, seed)
     embeddings = store.read_table(data / "embeddings" / run / "embeddings.parquet")
+    rejects = pd.read_csv(data / "corpora" / corpus / "rejects.csv")
     description = {
         "study": run,
         "origin": origin,
@@ -58,12 +59,8 @@ def evaluate(
         "baseline": results.svm_cell(beside),
         "confidence": params.confidence,
         "emotions": evaluation.clips_by_emotion(clips["emotion"]),
-        "corpus": results.corpus_facts(
-            corpus,
-            parts.load("corpora", corpus),
-            clips,
-            pd.read_csv(data / "corpora" / corpus / "rejects.csv"),
-        ),
+        "corpus": results.corpus_facts(corpus, parts.load("corpora", corpus), clips, rejects),
+        "rejects": rejects.to_dict("records"),
     }
     audit = (data / "audits" / run / "audit.json").read_text(encoding="utf-8")
     description["audit"] = json.loads(audit)

@@ -54,9 +54,7 @@ class Encoder(nn.Module):
 
     Departures: stride 2 in the stem in place of Xie's pooling (a quarter of the arithmetic); batch
     normalisation behind the fully connected layer, since VLAD rows have length 1 and without it the
-    embeddings of untrained clips are nearly equal; the last normalisation of each block starts with
-    weight zero (Goyal et al. 2017, section 5.1), so that each block starts as its shortcut: with
-    the few steps that a small corpus gives, this decides whether anything is learned.
+    embeddings of untrained clips are nearly equal.
     """
 
     def __init__(self, params: Params, n_bins: int):
@@ -83,8 +81,6 @@ class Encoder(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        for block in self.blocks:
-            nn.init.zeros_(block.second_norm.weight)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features: (batch, frames, bins), any values behind a clip's end; lengths: (batch,) >= 1.

@@ -14,6 +14,8 @@ class SqueezeExcite(nn.Module):
         super().__init__()
         inner = max(channels // reduction, 1)
         self.squeeze = nn.Linear(channels, inner)
+        # Behind batch normalisation the means are near zero: a bias would decide alone, and leave
+        # half of the few inner units dead for every clip.
         nn.init.zeros_(self.squeeze.bias)
         self.excite = nn.Linear(inner, channels)
 
