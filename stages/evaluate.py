@@ -59,11 +59,10 @@ def evaluate(
         "baseline": results.svm_cell(beside),
         "confidence": params.confidence,
         "emotions": evaluation.clips_by_emotion(clips["emotion"]),
+        "audit": results.read_audit(data / "audits" / run / "audit.json"),
         "corpus": results.corpus_facts(corpus, parts.load("corpora", corpus), clips, rejects),
         "rejects": rejects.to_dict("records"),
     }
-    audit = (data / "audits" / run / "audit.json").read_text(encoding="utf-8")
-    description["audit"] = json.loads(audit)
     tables = {
         "confusion": own[["truth", "predicted"]],
         "folds": evaluation.by_fold(table).round(4),

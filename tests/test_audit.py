@@ -346,7 +346,7 @@ def test_stage_writes_the_same_twice_and_nothing_where_it_refuses(project, monke
     facts = json.loads(first["audit.json"])
     assert verdict == {"verdict": facts["verdict"], "stamps": facts["stamps"]}
     assert facts["near_duplicates"] == 2 and facts["byte_duplicates"] == 0
-    assert len(pd.read_csv(folder / "folds.csv")) == 4
+    assert len(pd.read_csv(folder / "folds.csv")) == facts["n_folds"] >= 2
     assert "run: No speaker of training or validation is tested." in capsys.readouterr().out
     stage.look("run", **arguments)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first

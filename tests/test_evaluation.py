@@ -408,6 +408,10 @@ def test_stages_from_manifest_to_results(project, project_root):
     stage(project_root, "baselines").evaluate(**RUN, feature="egemaps", decision="svm_linear")
     embed(project)
     evaluate = stage(project_root, "evaluate").evaluate
+    with pytest.raises(StoreError, match=r"no audit at .*audit\.json; run `dvc repro`"):
+        evaluate(**RUN, **CHOICE)
+    (project.data / "audits/run").mkdir(parents=True)
+    (project.data / "audits/run/audit.json").write_text('{"verdict": "clean"}')
     evaluate(**RUN, **CHOICE)
     folder = project.data / "results/run"
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -429,7 +433,8 @@ def test_stages_from_manifest_to_results(project, project_root):
     assert found["uar"] == round(metrics.uar(truth, predicted), 4)
     assert found["accuracy"] == round(metrics.accuracy(truth, predicted), 4)
     assert found["uar_low"] < found["uar"] < found["uar_high"]
-    assert (found["n_clips"], found["n_speakers"], found["n_folds"]) == (72, 8, 4)
+    n_folds = len(splits.read(project.data / "splits/run.parquet"))
+    assert (found["n_clips"], found["n_speakers"], found["n_folds"]) == (72, 8, n_folds)
     assert set(found["majority"]) == set(found["speaker_lookup"]) == {"uar", "accuracy"}
     svm = found["egemaps_svm_linear"]
     assert set(svm) == {"uar", "uar_low", "uar_high", "accuracy"}
@@ -437,6 +442,7 @@ def test_stages_from_manifest_to_results(project, project_root):
     assert set(found["gain"]) == {"uar", "uar_low", "uar_high", "p"}
 
     run = json.loads(files["run.json"])
+    assert run["audit"] == {"verdict": "clean"}
     assert run["emotions"] == {"anger": 24, "fear": 24, "sadness": 24}
     assert (run["origin"], run["scale"], run["loss"]) == ("original", "quick", "triplet")
     assert run["baseline"] == "egemaps_svm_linear"
@@ -448,7 +454,7 @@ def test_stages_from_manifest_to_results(project, project_root):
     assert list(tables["confusion"].columns) == ["truth", "predicted"]
     assert len(tables["confusion"]) == 72
     assert metrics.uar(*tables["confusion"].to_numpy().T) == metrics.uar(truth, predicted)
-    assert tables["folds"].groupby("cell").size().tolist() == [4] * 4
+    assert tables["folds"].groupby("cell").size().tolist() == [n_folds] * 4
     tsne = tables["tsne"].set_index("clip")
     first = splits.read(project.data / "splits/run.parquet")[0]
     assert set(tsne.index) == {*first.train, *first.test}

@@ -312,8 +312,9 @@ def test_speaker_folds_confine_no_emotion_without_need(counts, n_folds):
 
 
 def test_speaker_folds_refuse_more_folds_than_speakers():
+    params = speaker_folds.Params(n_folds=4, valid_share=0.15)
     with pytest.raises(SplitError, match=r"3 speakers cannot fill 4 folds.*n_folds to 3"):
-        split("speaker_folds", make_clips(np.full((3, 4), 2)))
+        list(speaker_folds.split(make_clips(np.full((3, 4), 2)), params, 7))
 
 
 @pytest.mark.parametrize("n_folds", [1, 0, 2.5, "4", None])

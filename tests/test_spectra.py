@@ -1,5 +1,9 @@
 """Log-Mel and MFCC against librosa with the same settings, and against hand-made spectra."""
 
+import platform
+import subprocess
+import sys
+
 import librosa
 import numpy as np
 import pytest
@@ -191,3 +195,23 @@ def test_mel_pieces_are_the_filters():
         for bins, bands, weights in spectra._mel_pieces(rate_hz, n_fft, n_mels):
             whole[bins, bands] = weights
         np.testing.assert_array_equal(whole, filters)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's malloc")
+@pytest.mark.parametrize("name", ["log_mel", "mfcc", "spectrogram"])
+def test_memory_is_not_taken_anew_for_each_clip(name):
+    """Pages given back and taken again cost as much time as all arithmetic."""
+    code = f"""
+import resource
+import numpy as np
+from emometric.features import {name} as part
+waveform = np.linspace(-0.3, 0.3, 60000, dtype=np.float32)
+for _ in range(5):
+    part.extract(waveform, 16000, part.Params())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    part.extract(waveform, 16000, part.Params())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 20 * 20  # without: 250 pages of 4 KiB and more for each clip

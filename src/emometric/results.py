@@ -1,6 +1,8 @@
 """What a run comes to: its headline numbers, its map of embeddings, and who took part."""
 
+import json
 import math
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -101,6 +103,14 @@ def embedding_map(
             "y": position[:, 1].round(4),
         }
     )
+
+
+def read_audit(path: str | Path) -> dict[str, Any]:
+    """What the audit stage says of the run's split (`audit.Audit.facts`)."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        raise StoreError(f"no audit at {path}; run `dvc repro` to make it.") from None
 
 
 def corpus_facts(
