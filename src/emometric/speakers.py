@@ -1,5 +1,7 @@
 """Whole groups of clips as the unit of every division: speakers, or sentences, or corpora."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +9,7 @@ from emometric.clip import Fold
 from emometric.errors import SplitError
 
 N_DRAWS = 20  # orders of the speakers that are tried for validation; the best one is kept
+N_DIVISIONS = 4096  # tried one by one
 N_DEALS = 100  # orders in which speakers are dealt out to folds; the best division is kept
 
 
@@ -95,24 +98,35 @@ def deal(counts: np.ndarray, n_folds: int, generator: np.random.Generator) -> np
 
     counts: (speakers, emotions), at least `n_folds` speakers. Each fold's share of every emotion
     and of all clips is made as equal as whole speakers allow. An emotion of two or more speakers
-    is spread over two folds or more, unless the corpus makes that impossible.
+    is spread over two folds or more, unless the corpus makes that impossible: so that presence in
+    training goes before balance.
 
-    Greedy dealing after scikit-learn's StratifiedGroupKFold, with two departures: the best of
-    many orders is kept, and an emotion's presence in training goes before balance.
+    Every division is tried where there are at most `N_DIVISIONS`, and the generator is not used;
+    else the best of `N_DEALS` greedy deals is kept, after scikit-learn's StratifiedGroupKFold.
     """
     shares = np.column_stack([counts / counts.sum(axis=0), counts.sum(axis=1) / counts.sum()])
     can_spread = (counts > 0).sum(axis=0) > 1
-    best, best_cost = None, None
-    for _ in range(N_DEALS):
-        fold_of = np.empty(len(counts), dtype=np.int64)
-        held = np.zeros((n_folds, shares.shape[1]))
-        for speaker in generator.permutation(len(counts)):
-            # The variance over folds grows least where the product is smallest; it is zero
-            # for an empty fold and for no other, so that every fold gets a speaker.
-            fold_of[speaker] = np.argmin(held @ shares[speaker])
-            held[fold_of[speaker]] += shares[speaker]
+    if n_folds ** len(counts) <= N_DIVISIONS:
+        divisions = product(range(n_folds), repeat=len(counts))
+        deals = (np.array(one) for one in divisions if len(set(one)) == n_folds)
+    else:
+        deals = (_greedy(shares, n_folds, generator) for _ in range(N_DEALS))
+
+    def cost(fold_of: np.ndarray) -> tuple[int, float]:
+        held = np.array([shares[fold_of == number].sum(axis=0) for number in range(n_folds)])
         confined = can_spread & ((held[:, :-1] > 0).sum(axis=0) < 2)
-        cost = (int(confined.sum()), float((held**2).sum()))
-        if best is None or cost < best_cost:
-            best, best_cost = fold_of, cost
-    return best
+        return int(confined.sum()), float((held**2).sum())
+
+    return min(deals, key=cost)
+
+
+def _greedy(shares: np.ndarray, n_folds: int, generator: np.random.Generator) -> np.ndarray:
+    """Speakers in random order, each to the fold where the variance over folds grows least."""
+    fold_of = np.empty(len(shares), dtype=np.int64)
+    held = np.zeros((n_folds, shares.shape[1]))
+    for speaker in generator.permutation(len(shares)):
+        # It grows least where the product is smallest; the product is zero for an empty fold and
+        # for no other, so that every fold gets a speaker.
+        fold_of[speaker] = np.argmin(held @ shares[speaker])
+        held[fold_of[speaker]] += shares[speaker]
+    return fold_of
