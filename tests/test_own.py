@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -241,9 +242,9 @@ def test_original_pipeline_reads_the_table(folder, project_root, tmp_path):
     project.mkdir()
     shutil.copytree(project_root / "stages", project / "stages")
     params = (project_root / "params.yaml").read_text(encoding="utf-8")
-    assert "    table: null" in params
-    params = params.replace("    table: null", f"    table: {folder}/mine.csv")
-    (project / "params.yaml").write_text(params, encoding="utf-8")
+    values = yaml.safe_load(params)
+    values["corpora"]["own"]["table"] = f"{folder}/mine.csv"
+    (project / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
     def run(*command: str) -> str:
         done = subprocess.run(
