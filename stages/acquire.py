@@ -6,7 +6,8 @@ from pathlib import Path
 import joblib
 import typer
 
-from emometric import acquisition, console, parts, roots, settings
+from emometric import console, parts, settings
+from emometric.acquisition import acquiring, roots
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -25,7 +26,7 @@ def acquire(origin: str = typer.Option(...), corpus: str = typer.Option(...)) ->
         else:
             root = _speak(corpus, Path(name, corpus), chosen["stand_in"]["max_clips"], n_jobs)
             params = roots.without_places(params)
-        done = acquisition.acquire(corpus, params, root, folder, n_jobs=n_jobs)
+        done = acquiring.acquire(corpus, params, root, folder, n_jobs=n_jobs)
     print(
         f"{corpus}: {done.n_clips} clips ({done.n_rated} with activation and valence), "
         f"{done.n_excluded} known faults excluded, {done.n_rejected} files rejected"

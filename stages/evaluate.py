@@ -8,17 +8,7 @@ from typing import Any
 import pandas as pd
 import typer
 
-from emometric import (
-    atomic,
-    cells,
-    console,
-    evaluation,
-    parts,
-    results,
-    settings,
-    splits,
-    store,
-)
+from emometric import atomic, cells, console, evaluation, parts, results, settings, splits, store
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

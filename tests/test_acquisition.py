@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from emometric import acquisition, audio, store
+from emometric import audio, store
+from emometric.acquisition import acquiring
 from emometric.clip import LABELS_SCHEMA
 from emometric.corpora import emodb, urdu
 from emometric.errors import CorpusError
@@ -50,7 +51,7 @@ def rejects(folder):
 
 def test_clips_labels_and_samples(tree, tmp_path):
     out = tmp_path / "out"
-    done = acquisition.acquire("emodb", emodb.Params(), tree, out)
+    done = acquiring.acquire("emodb", emodb.Params(), tree, out)
     assert (done.n_clips, done.n_excluded, done.n_rejected) == (4, 0, 0)
     table = pq.read_table(out / "labels.parquet")
     assert table.schema.equals(LABELS_SCHEMA)
@@ -80,7 +81,7 @@ def test_bad_files_are_listed_and_left_out(tree, tmp_path):
     soundfile.write(folder / "03b01Na.wav", np.full(320, 0.1), 16000)
     write_clip(folder / "holiday.wav")
     out = tmp_path / "out"
-    done = acquisition.acquire("emodb", emodb.Params(), tree, out, n_jobs=2)
+    done = acquiring.acquire("emodb", emodb.Params(), tree, out, n_jobs=2)
     assert (done.n_clips, done.n_excluded, done.n_rejected) == (4, 0, 7)
     found = rejects(out)
     assert list(found) == sorted(found)
@@ -100,21 +101,21 @@ def test_bad_files_are_listed_and_left_out(tree, tmp_path):
 
 def test_same_bytes_wherever_the_tree_lies_and_whatever_the_jobs(tree, tmp_path):
     (tree / "wav" / "03a04Na.wav").write_bytes(b"RIFF")
-    acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "one", n_jobs=1)
+    acquiring.acquire("emodb", emodb.Params(), tree, tmp_path / "one", n_jobs=1)
     shutil.move(tree, tmp_path / "elsewhere")
-    acquisition.acquire("emodb", emodb.Params(), tmp_path / "elsewhere", tmp_path / "two", n_jobs=2)
+    acquiring.acquire("emodb", emodb.Params(), tmp_path / "elsewhere", tmp_path / "two", n_jobs=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
 def test_many_chunks_lose_nothing(tree, tmp_path, monkeypatch):
-    acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "one")
-    monkeypatch.setattr(acquisition, "_CHUNK", 3)
-    acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "two", n_jobs=2)
+    acquiring.acquire("emodb", emodb.Params(), tree, tmp_path / "one")
+    monkeypatch.setattr(acquiring, "_CHUNK", 3)
+    acquiring.acquire("emodb", emodb.Params(), tree, tmp_path / "two", n_jobs=2)
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
 def test_an_absent_corpus_gives_empty_tables(tmp_path):
-    done = acquisition.acquire("urdu", urdu.Params(), None, tmp_path / "out")
+    done = acquiring.acquire("urdu", urdu.Params(), None, tmp_path / "out")
     assert (done.n_clips, done.n_excluded, done.n_rejected) == (0, 0, 0)
     table = pq.read_table(tmp_path / "out" / "labels.parquet")
     assert table.schema.equals(LABELS_SCHEMA) and len(table) == 0
@@ -127,24 +128,24 @@ def test_two_files_of_one_clip_are_refused(tree, tmp_path, monkeypatch):
     paths = sorted(path.relative_to(tree) for path in tree.rglob("*.*"))
     monkeypatch.setattr(emodb, "clips", lambda root, params: map(emodb.read_name, paths))
     with pytest.raises(CorpusError, match=r"flac/03a01Fa\.flac and wav/03a01Fa\.wav"):
-        acquisition.acquire("emodb", emodb.Params(), tree, tmp_path / "out")
+        acquiring.acquire("emodb", emodb.Params(), tree, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
     (tmp_path / "emodb").mkdir()
     with pytest.raises(CorpusError, match="no recording of emodb here; point at the folder"):
-        acquisition.acquire("emodb", emodb.Params(), tmp_path / "emodb", tmp_path / "out")
+        acquiring.acquire("emodb", emodb.Params(), tmp_path / "emodb", tmp_path / "out")
 
 
 def test_a_corpus_of_pointers_alone_is_refused_and_the_last_state_stays(tree, tmp_path):
     out = tmp_path / "out"
-    acquisition.acquire("emodb", emodb.Params(), tree, out)
+    acquiring.acquire("emodb", emodb.Params(), tree, out)
     before = files(out)
     for path in tree.rglob("*.wav"):
         path.write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
     with pytest.raises(CorpusError, match=r"none of the 4 files.*git lfs pull"):
-        acquisition.acquire("emodb", emodb.Params(), tree, out)
+        acquiring.acquire("emodb", emodb.Params(), tree, out)
     assert files(out) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -153,7 +154,7 @@ def test_a_corpus_of_pointers_alone_is_refused_and_the_last_state_stays(tree, tm
 def test_real_corpora_are_whole(corpora_root, tmp_path):
     for part, n_clips in ((emodb, 535), (urdu, 400)):
         corpus = part.__name__.rpartition(".")[2]
-        done = acquisition.acquire(
+        done = acquiring.acquire(
             corpus, part.Params(), corpora_root / corpus, tmp_path / corpus, n_jobs=2
         )
         assert (done.n_clips, done.n_excluded, done.n_rejected) == (n_clips, 0, 0)

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from emometric import affect_labels, cli, parts
+from emometric import parts
+from emometric.acquisition import affect_labels
+from emometric.cli import main as cli
 from emometric.clip import Clip, Reject
 from emometric.corpora import emodb
+from emometric.download.fetch import Remote
 from emometric.errors import CorpusError
-from emometric.fetch import Remote
 
 HEADERS = (
     "filename,activation,valence ",

@@ -11,7 +11,9 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import audformat_exchange, cli, store
+from emometric import store
+from emometric.acquisition import audformat_exchange
+from emometric.cli import main as cli
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.corpora import own
 from emometric.errors import CorpusError, PipelineError

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from emometric import acquisition, audio, audit, cli, parts, splits, store
+from emometric import audio, audit, parts, splits, store
+from emometric.acquisition import acquiring
+from emometric.cli import main as cli
 from emometric.clip import Fold
 from emometric.errors import SplitError
 from emometric.protocols import random_stratified, speaker_folds
@@ -415,6 +417,6 @@ def test_urdu_gives_its_speakers_away_on_a_random_split_alone(corpora_root, tmp_
 def acquired(corpus: str, corpora_root: Path, folder: Path):
     """The labels of a real corpus with nothing left out, and how to read its samples."""
     params = parts.load("corpora", corpus).Params(exclusions=False)
-    acquisition.acquire(corpus, params, corpora_root / corpus, folder / corpus, n_jobs=2)
+    acquiring.acquire(corpus, params, corpora_root / corpus, folder / corpus, n_jobs=2)
     labels = store.read_table(folder / corpus / "labels.parquet").to_pandas()
     return labels, store.Ragged(folder / corpus / "audio").read

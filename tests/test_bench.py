@@ -8,7 +8,10 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import audio, bench, cli_bench, parts, plain_ways
+from emometric import audio, parts
+from emometric.bench import extraction as bench
+from emometric.bench import plain_ways
+from emometric.cli import bench as cli_bench
 from emometric.errors import AudioError, ParameterError, PipelineError
 
 # Of librosa's reader, on Python 3.11 and 3.12.

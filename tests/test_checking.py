@@ -13,9 +13,11 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import checking, cli_corpora, parts, published, roots
+from emometric import parts
+from emometric.acquisition import checking, published, roots
+from emometric.acquisition.published import Published, Recording
+from emometric.cli import corpora as cli_corpora
 from emometric.errors import CorpusError
-from emometric.published import Published, Recording
 
 REAL = ("emodb", "ravdess", "urdu", "emovo")  # of these, single names are published
 

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from emometric import emotions, parts
+from emometric.acquisition.listing import UnknownName, recordings
 from emometric.audio import SUFFIXES
 from emometric.clip import Clip, Reject
 from emometric.corpora import emodb, ravdess, urdu
 from emometric.errors import CorpusError
-from emometric.listing import UnknownName, recordings
 
 # Those that somebody publishes; a corpus of one's own has no names to know (test_own.py).
 CORPORA = tuple(name for name in parts.available("corpora") if name != "own")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from emometric import acquisition, audio, exclusions, parts, store
+from emometric import audio, parts, store
+from emometric.acquisition import acquiring, exclusions
+from emometric.acquisition.listing import UnknownName
 from emometric.clip import Clip, Reject
 from emometric.corpora import aesdd, cafe, cremad, enterface05, savee
 from emometric.errors import CorpusError, ParameterError
-from emometric.listing import UnknownName
 from emometric.stand_ins import aesdd as spoken_aesdd
 from emometric.stand_ins import cremad as spoken_cremad
 from emometric.stand_ins import enterface05 as spoken_enterface05
@@ -320,7 +321,7 @@ def render(corpus, tmp_path, monkeypatch, *names):
     monkeypatch.setattr(stand_in, "utterances", lambda _max_clips: iter(chosen))
     write_tree(corpus, tmp_path / "tree", max_clips=None, n_jobs=1)
     whole = part.Params(exclusions=False)
-    acquisition.acquire(corpus, whole, tmp_path / "tree", tmp_path / "out")
+    acquiring.acquire(corpus, whole, tmp_path / "tree", tmp_path / "out")
     with (tmp_path / "out" / "rejects.csv").open(encoding="utf-8", newline="") as file:
         rejects = {row["path"]: row["reason"] for row in csv.DictReader(file)}
     return chosen, store.Ragged(tmp_path / "out" / "audio"), rejects

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from emometric.acquisition.listing import UnknownName
 from emometric.clip import Clip, Reject
 from emometric.corpora import librispeech, voxceleb2
-from emometric.listing import UnknownName
 from emometric.stand_ins import librispeech as spoken_librispeech
 from emometric.stand_ins import voxceleb2 as spoken_voxceleb2
 

@@ -14,7 +14,10 @@ import soundfile
 from PIL import Image
 from typer.testing import CliRunner
 
-from emometric import cli_corpora, describing, measuring, parts, store
+from emometric import parts, store
+from emometric.acquisition import describing
+from emometric.bench import measuring
+from emometric.cli import corpora as cli_corpora
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.errors import AudioError, CorpusError
 from emometric.report import corpus_figure

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 
 from emometric import audio, store
-from emometric.acquisition import acquire
+from emometric.acquisition.acquiring import acquire
+from emometric.acquisition.listing import UnknownName
 from emometric.corpora import emovo
-from emometric.listing import UnknownName
 from emometric.stand_ins import emovo as stand_in
 from emometric.stand_ins.tree import write_tree
 

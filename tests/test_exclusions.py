@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from emometric import acquisition, exclusions, parts
+from emometric import parts
+from emometric.acquisition import acquiring, exclusions
 from emometric.clip import Clip, Reject
 from emometric.corpora import ravdess
 from emometric.errors import CorpusError
@@ -71,7 +72,7 @@ def test_acquisition_lists_and_counts_them(on, tmp_path):
         soundfile.write(root / f"{name}.wav", sound, 16000)
     (root / "03-01-01-01-02-02-07.wav").write_bytes(b"")
     params = ravdess.Params(exclusions=on)
-    done = acquisition.acquire("ravdess", params, root, tmp_path / "out")
+    done = acquiring.acquire("ravdess", params, root, tmp_path / "out")
     assert (done.n_clips, done.n_excluded, done.n_rejected) == ((1, 1, 1) if on else (2, 0, 1))
     names = {row["id"] for row in pq.read_table(tmp_path / "out/labels.parquet").to_pylist()}
     assert names == {f"ravdess/{name}" for name in (TWINS[:1] if on else TWINS)}

@@ -21,10 +21,13 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import cli_corpora, downloading, licences, obtaining, parts, published, unpacking
-from emometric.downloading import Patience
+from emometric import parts
+from emometric.acquisition import published
+from emometric.cli import corpora as cli_corpora
+from emometric.download import downloading, licences, obtaining, unpacking
+from emometric.download.downloading import Patience
+from emometric.download.fetch import Remote
 from emometric.errors import CorpusError
-from emometric.fetch import Remote
 
 BODY = bytes(range(256)) * 1200  # 300 KiB
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -334,8 +337,8 @@ def test_killed_and_resumed(server, tmp_path):
     program = textwrap.dedent(
         f"""
         from pathlib import Path
-        from emometric import downloading
-        from emometric.fetch import Remote
+        from emometric.download import downloading
+        from emometric.download.fetch import Remote
         remote = Remote({server.url + "/a.zip"!r}, n_bytes={len(big)})
         downloading.download(remote, Path({str(tmp_path)!r}), downloading.Patience(slowest=1))
         """

@@ -10,7 +10,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import acquisition, audio, fingerprint, parts, store
+from emometric import audio, fingerprint, parts, store
+from emometric.acquisition import acquiring
 from emometric.audio import RATE_HZ
 
 
@@ -195,7 +196,7 @@ def test_the_index_grows_with_clips_not_with_pairs():
 @pytest.mark.parametrize("corpus", ["emodb", "ravdess"])
 def test_errors_on_real_speech(corpus, corpora_root, tmp_path):
     params = parts.load("corpora", corpus).Params(exclusions=False)
-    acquisition.acquire(corpus, params, corpora_root / corpus, tmp_path / corpus, n_jobs=2)
+    acquiring.acquire(corpus, params, corpora_root / corpus, tmp_path / corpus, n_jobs=2)
     clips = store.Ragged(tmp_path / corpus / "audio")
     waveforms = {clip: audio.from_pcm16(clips.read(clip)) for clip in clips.ids}
     prints = {clip: fingerprint.fingerprint(one) for clip, one in waveforms.items()}

@@ -22,7 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emometric import acquisition, extraction, parts, store, vad
+from emometric import extraction, parts, store, vad
+from emometric.acquisition import acquiring
 from emometric.features import egemaps
 
 pytestmark = [pytest.mark.original, pytest.mark.slow]
@@ -37,7 +38,7 @@ def functionals(corpora_root, own_cache, tmp_path_factory) -> Callable[[str], Ta
     def make(corpus: str) -> Table:
         folder = tmp_path_factory.mktemp(corpus)
         whole = parts.load("corpora", corpus).Params(exclusions=False)
-        acquisition.acquire(corpus, whole, corpora_root / corpus, folder / "corpus", n_jobs=2)
+        acquiring.acquire(corpus, whole, corpora_root / corpus, folder / "corpus", n_jobs=2)
         clips = store.Ragged(folder / "corpus/audio")
         labels = store.read_table(folder / "corpus/labels.parquet")
         manifest = vad.mark(labels, clips, vad.Params())

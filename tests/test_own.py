@@ -17,7 +17,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import acquisition, clip_table, emotions, parts
+from emometric import emotions, parts
+from emometric.acquisition import acquiring, clip_table
 from emometric.clip import Clip
 from emometric.corpora import own
 from emometric.errors import CorpusError, ParameterError
@@ -225,7 +226,7 @@ def test_the_contract_of_a_corpus():
 
 def test_stand_in_is_read_as_it_is_spoken_and_acquired(tmp_path):
     n_clips = write_tree("own", tmp_path / "own", max_clips=1, n_jobs=2)
-    done = acquisition.acquire("own", own.Params(), tmp_path / "own", tmp_path / "out")
+    done = acquiring.acquire("own", own.Params(), tmp_path / "own", tmp_path / "out")
     assert (done.n_clips, done.n_rated, done.n_rejected) == (n_clips, n_clips, 0)
     rows = pq.read_table(tmp_path / "out/labels.parquet").to_pylist()
     assert {row["split"] for row in rows} == {"train", "valid", "test"}
@@ -258,7 +259,7 @@ def test_original_pipeline_reads_the_table(folder, project_root, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    run("-m", "emometric.cli", "corpora", "link", str(folder))
+    run("-m", "emometric.cli.main", "corpora", "link", str(folder))
     record = json.loads((project / "data/original/roots/own.json").read_text())
     assert (record["state"], record["n_files"], record["n_label_files"]) == ("present", 1, 1)
     said = run("stages/acquire.py", "--origin", "original", "--corpus", "own")

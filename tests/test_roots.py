@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emometric import cli_corpora, parts, roots
+from emometric import parts
+from emometric.acquisition import roots
+from emometric.cli import corpora as cli_corpora
 from emometric.corpora import emodb, own
 from emometric.errors import CorpusError
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from emometric import cli, parts, settings
+from emometric import parts, settings
+from emometric.cli import main as cli
 from emometric.errors import ParameterError
 
 

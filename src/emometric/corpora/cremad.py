@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from emometric.acquisition.listing import UnknownName, labelled
 from emometric.clip import Clip, Reject
+from emometric.download.fetch import Remote
 from emometric.errors import CorpusError, ParameterError
-from emometric.fetch import Remote
-from emometric.listing import UnknownName, labelled
 
 NAME = "CREMA-D"
 LANGUAGE = "en-US"

@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from emometric.acquisition.listing import UnknownName, labelled
 from emometric.clip import Clip, Reject
+from emometric.download.fetch import Remote
 from emometric.errors import CorpusError, ParameterError
-from emometric.fetch import Remote
-from emometric.listing import UnknownName, labelled
 
 NAME = "IEMOCAP"
 LANGUAGE = "en"

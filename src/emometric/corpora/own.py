@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from emometric import clip_table, emotions
+from emometric import emotions
+from emometric.acquisition import clip_table
+from emometric.acquisition.clip_table import NUMBERS, REQUIRED, TEXTS, Row
 from emometric.audio import SUFFIXES
 from emometric.clip import Clip, Reject
-from emometric.clip_table import NUMBERS, REQUIRED, TEXTS, Row
 from emometric.errors import CorpusError, ParameterError
 
 NAME = "own corpus"

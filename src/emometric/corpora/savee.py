@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from emometric.acquisition.listing import UnknownName, labelled
 from emometric.clip import Clip, Reject
-from emometric.fetch import Remote
-from emometric.listing import UnknownName, labelled
+from emometric.download.fetch import Remote
 
 NAME = "SAVEE"
 LANGUAGE = "en-GB"

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from emometric.clip_table import COLUMNS
+from emometric.acquisition.clip_table import COLUMNS
 from emometric.stand_ins.utterance import Recording, Utterance, thin
 
 RECORDING = Recording(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from emometric.affect_labels import COLUMNS, FILES, FOLDER, SCALE
+from emometric.acquisition.affect_labels import COLUMNS, FILES, FOLDER, SCALE
 from emometric.stand_ins.prosody import prosody
 from emometric.stand_ins.utterance import Utterance, generator
 

@@ -9,12 +9,14 @@ from types import ModuleType
 
 import joblib
 
-from emometric import console, exclusions, listing, measuring, parts, published, roots
+from emometric import console, parts
+from emometric.acquisition import exclusions, listing, published, roots
+from emometric.acquisition.published import Published
 from emometric.audio import MIN_S, SUFFIXES
+from emometric.bench import measuring
+from emometric.bench.measuring import Measures
 from emometric.clip import Clip, Reject
 from emometric.errors import AudioError, CorpusError
-from emometric.measuring import Measures
-from emometric.published import Published
 
 KINDS = ("missing", "extra", "altered", "unreadable", "count")
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from emometric import audformat_exchange, store
+from emometric import store
+from emometric.acquisition import audformat_exchange
 
 
 def import_audformat(

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from emometric import affect_labels, obtaining, roots
+from emometric.acquisition import affect_labels, roots
+from emometric.download import obtaining
 from emometric.errors import CorpusError
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import soundfile
 
 from emometric import atomic, audio, console, emotions, parts, store
-from emometric.clip_table import COLUMNS
+from emometric.acquisition.clip_table import COLUMNS
 from emometric.errors import CorpusError, PipelineError
 
 # Names under which databases keep what has another name here; the first that is there counts.

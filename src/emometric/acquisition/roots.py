@@ -16,8 +16,8 @@ from typing import Any
 import joblib
 
 from emometric import atomic, console, parts
+from emometric.acquisition.listing import recordings
 from emometric.errors import CorpusError
-from emometric.listing import recordings
 
 _BLOCK = 1 << 20
 _CURE = "run: emometric corpora link ROOT"

@@ -7,8 +7,9 @@ from types import ModuleType
 
 import typer
 
-from emometric import checking, licences, obtaining
-from emometric.checking import Report
+from emometric.acquisition import checking
+from emometric.acquisition.checking import Report
+from emometric.download import licences, obtaining
 from emometric.errors import CorpusError
 
 _MOST_LISTED = 20  # problems of one kind that are printed

@@ -10,7 +10,7 @@ from emometric import parts
 from emometric.errors import CorpusError
 
 if TYPE_CHECKING:
-    from emometric.bench import Bench
+    from emometric.bench.extraction import Bench
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,7 +40,7 @@ def features(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Time every extractor on recordings, per core and with all cores."""
-    from emometric import bench  # half a second, for which no other command waits
+    from emometric.bench import extraction  # half a second, for which no other command waits
 
     if folder is None and root is None:
         raise CorpusError(
@@ -49,9 +49,9 @@ def features(
         )
     for name in feature or ():
         parts.check_name("features", name, parts.available("features"))
-    files = bench.sample(folder or root / "ravdess", clips)
-    found = bench.features(files, feature or bench.FEATURES, n_rounds=rounds, n_jobs=jobs)
-    print(json.dumps(bench.as_json(found)) if as_json else _text(found))
+    files = extraction.sample(folder or root / "ravdess", clips)
+    found = extraction.features(files, feature or extraction.FEATURES, n_rounds=rounds, n_jobs=jobs)
+    print(json.dumps(extraction.as_json(found)) if as_json else _text(found))
 
 
 def _text(found: "Bench") -> str:

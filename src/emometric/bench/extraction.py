@@ -24,9 +24,10 @@ import joblib
 import numpy as np
 import threadpoolctl
 
-from emometric import audio, parts, plain_ways, store
+from emometric import audio, parts, store
+from emometric.bench import plain_ways
+from emometric.bench.plain_ways import Way
 from emometric.errors import AudioError, ParameterError
-from emometric.plain_ways import Way
 
 FEATURES = (
     "spectrogram",

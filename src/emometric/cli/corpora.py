@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from emometric import atomic, parts, roots, settings
+from emometric import atomic, parts, settings
+from emometric.acquisition import roots
 from emometric.errors import CorpusError
 
 app = typer.Typer(
@@ -67,7 +68,7 @@ def get(
     ] = False,
 ) -> None:
     """Fetch corpora from their owners, or say how to get those that ask for a signature."""
-    from emometric import cli_fetching  # decodes sound, as below: not needed to start
+    from emometric.cli import fetching  # decodes sound, as below: not needed to start
 
     place = _root_of(root)
     by_hand = []
@@ -75,7 +76,7 @@ def get(
     for corpus in corpora:
         part = _part(corpus)
         if part.REMOTES:
-            is_right &= cli_fetching.fetch(corpus, part, place, accept_licence)
+            is_right &= fetching.fetch(corpus, part, place, accept_licence)
         else:
             by_hand.append(corpus)
             print(f"{part.NAME} cannot be fetched by a program. {part.ACCESS}")
@@ -99,7 +100,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Hold corpora against what their owners publish; names what is missing, extra or altered."""
-    from emometric import checking, cli_fetching
+    from emometric.acquisition import checking
+    from emometric.cli import fetching
 
     place = _root_of(root)
     chosen = corpora or [
@@ -116,7 +118,7 @@ def check(
         linked = roots.digests(corpus, _DATA) if is_same else {}
         reports.append(checking.check(corpus, place / corpus, linked=linked))
         if not as_json:
-            cli_fetching.print_report(reports[-1])
+            fetching.print_report(reports[-1])
     if as_json:
         print(json.dumps([asdict(report) for report in reports]))
     if any(report.problems for report in reports):
@@ -135,7 +137,7 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Print tables of a corpus (emotions, speakers, durations, levels, files); draw its figure."""
-    from emometric import describing
+    from emometric.acquisition import describing
     from emometric.report import corpus_figure
 
     part = _part(corpus)

@@ -5,16 +5,8 @@ from typing import Annotated
 
 import typer
 
-from emometric import (
-    cli_audformat,
-    cli_audit,
-    cli_bench,
-    cli_corpora,
-    cli_labels,
-    console,
-    parts,
-    settings,
-)
+from emometric import console, parts, settings
+from emometric.cli import audformat, audit, bench, corpora, labels
 
 app = typer.Typer(
     add_completion=False,
@@ -22,12 +14,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Metric learning of emotion in speech, made reproducible.",
 )
-cli_corpora.app.command("get-labels")(cli_labels.get_labels)
-cli_corpora.app.command("import-audformat")(cli_audformat.import_audformat)
-cli_corpora.app.command("export-audformat")(cli_audformat.export_audformat)
-app.add_typer(cli_corpora.app, name="corpora")
-app.add_typer(cli_bench.app, name="bench")
-app.command("audit")(cli_audit.look)
+corpora.app.command("get-labels")(labels.get_labels)
+corpora.app.command("import-audformat")(audformat.import_audformat)
+corpora.app.command("export-audformat")(audformat.export_audformat)
+app.add_typer(corpora.app, name="corpora")
+app.add_typer(bench.app, name="bench")
+app.command("audit")(audit.look)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -10,10 +10,12 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from emometric import audio, console, emotions, exclusions, measuring, parts, store
+from emometric import audio, console, emotions, parts, store
+from emometric.acquisition import exclusions
+from emometric.bench import measuring
+from emometric.bench.measuring import Measures
 from emometric.clip import Clip
 from emometric.errors import AudioError, CorpusError
-from emometric.measuring import Measures
 
 COLUMNS = (
     "id",

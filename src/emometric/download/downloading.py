@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from emometric import atomic, console, web
+from emometric import atomic, console
+from emometric.download import web
+from emometric.download.fetch import Remote
 from emometric.errors import CorpusError
-from emometric.fetch import Remote
 
 _BLOCK = 1 << 16
 _MIB = 1 << 20

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import atomic, audio, console, exclusions, parts, store
+from emometric import atomic, audio, console, parts, store
+from emometric.acquisition import exclusions
 from emometric.clip import LABELS_SCHEMA, Clip, Reject
 from emometric.errors import AudioError, CorpusError
 

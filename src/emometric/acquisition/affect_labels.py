@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from emometric.clip import Clip, Reject
+from emometric.download.fetch import Remote
 from emometric.errors import CorpusError
-from emometric.fetch import Remote
 
 FOLDER = "das2022"  # in or beside a corpus's own folder: looked for where no path is named
 FILES = {"aesdd": "AESD.csv", "cafe": "CAFE.csv", "emodb": "EMO_DB.csv", "urdu": "URDU.csv"}
