@@ -28,7 +28,8 @@ def acquire(origin: str = typer.Option(...), corpus: str = typer.Option(...)) ->
             params = roots.without_places(params)
         done = acquiring.acquire(corpus, params, root, folder, n_jobs=n_jobs)
     print(
-        f"{corpus}: {done.n_clips} clips ({done.n_rated} with activation and valence), "
+        f"{corpus}: {done.n_clips} clips ({done.n_unlabelled} without a label, {done.n_rated} with "
+        f"activation and valence, {done.n_recognised} with listeners' rates), "
         f"{done.n_excluded} known faults excluded, {done.n_rejected} files rejected"
     )
 

@@ -1,6 +1,7 @@
 """Embed every clip with the model of its fold, and decide on the test clips."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,7 @@ def embed(
     validation speakers have done their work, which was to choose the epoch. Baselines do the same.
     """
     values = settings.read(origin)
+    parts.check_name("decisions", decision, values["decisions"])
     data = Path("data") / origin
     source = fold_models.Source(
         corpus=corpus,
@@ -71,7 +73,7 @@ def embed(
         roles = [role for role in ("train", "valid", "enrol") if role in embedding]
         known = [name for role in roles for name in getattr(fold, role)]
         emotion = clips.loc[known, "emotion"].map(names.index).to_numpy(np.int64)
-        fitted = parts.load("decisions", decision).Decision(params, len(names))
+        fitted = make_decision(decision, params, len(names), models / fold_models.name(number))
         fitted.fit(np.concatenate([embedding[role] for role in roles]), emotion)
         tables.append(
             cells.build(
@@ -88,6 +90,14 @@ def embed(
     with atomic.new_folder(data / "embeddings" / run) as aside:
         cells.write(aside / "cells.parquet", pd.concat(tables, ignore_index=True))
         pq.write_table(embedding_table(folds, embedded), aside / "embeddings.parquet")
+
+
+def make_decision(name: str, params: Any, n_emotions: int, model: Path) -> Any:
+    """A new decision; one that compares as the loss was trained to is given the fold's loss."""
+    decision = parts.load("decisions", name).Decision
+    if getattr(params, "similarity", None) == "loss":
+        return decision(params, n_emotions, similarity=fold_models.similarity(model))
+    return decision(params, n_emotions)
 
 
 def embedding_table(folds, embedded) -> pa.Table:

@@ -46,6 +46,7 @@ def evaluate(
         "loss": loss,
         "decision": decision,
         "protocol": protocol,
+        **results.trained_on(data / "models" / run),
         "baseline": results.svm_cell(beside),
         "confidence": params.confidence,
         "emotions": evaluation.clips_by_emotion(clips["emotion"]),

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import typer
 
-from emometric import atomic, console
-from emometric.report import page, run_figures
-from emometric.report.palette import DARK, LIGHT
+from emometric import atomic, console, ledger, settings
+from emometric.papers import das2022, feng2020, kumar2021
+from emometric.report import merging, page, publishing, source_digests
 from emometric.report.record import read
+
+PAPERS = (feng2020, kumar2021, das2022)  # in the order of the page
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -19,15 +21,23 @@ def report(origin: str = typer.Option(...)) -> None:
     results = Path("data", origin, "results", "run")
     reports = Path("reports", origin)
     record = read(results)
-    light, dark = (run_figures.draw(record, theme) for theme in (LIGHT, DARK))
-    _write(reports / "metrics.json", _json({"run": record.rates}))
-    _write(reports / "per_speaker.csv", (results / "per_speaker.csv").read_bytes())
+    values = settings.read(origin)
+    studies = {name: Path("data", origin, "results", name) for name in values["studies"]}
+    _write(reports / "metrics.json", _json(merging.metrics(record.rates, studies)))
+    ours = [own for paper in PAPERS for own in paper.ours(studies)]
+    rows = ledger.table(ours, origin=origin, scale=values["study_scale"][origin])
+    _write(reports / "ledger.csv", ledger.write(rows))
+    _write(reports / "per_speaker.csv", merging.per_speaker(results, studies))
     for name in ("confusion", "folds", "tsne", "curves"):
         _write(reports / "plots" / f"{name}.csv", (results / f"{name}.csv").read_bytes())
-    with atomic.new_folder(reports / "figures" / "run" / record.run["corpus"]["id"]) as folder:
-        for name, png in light.items():
-            (folder / f"{name}.png").write_bytes(png)
-    _write(reports / "index.html", page.render(record, light, dark).encode("utf-8"))
+    sources = tuple(source_digests.read(folder) for folder in (results, *studies.values()))
+    beside = page.Beside(
+        sections=tuple(paper.section(studies, origin) for paper in PAPERS),
+        ledger=rows,
+        sources=sources,
+        corpora=source_digests.corpora(sources),
+    )
+    publishing.publish(record, reports, beside)
     print(f"see {reports / 'index.html'}")
 
 

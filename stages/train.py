@@ -28,6 +28,8 @@ def train(
 ) -> None:
     """Write data/ORIGIN/models/RUN: a model a fold, and curves.csv."""
     values = settings.read(origin)
+    for kind, name in (("features", feature), ("encoders", encoder), ("losses", loss)):
+        parts.check_name(kind, name, values[kind])
     data = Path("data") / origin
     source = fold_models.Source(
         corpus=corpus,

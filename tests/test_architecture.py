@@ -10,22 +10,29 @@ import pytest
 import yaml
 
 from emometric import parts, settings
+from emometric.report.style import STAND_IN_STAMP
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "emometric"
 
 # A module may import from layers below its own; part kinds (layer 3) never from a sibling.
 LAYERS = (
-    ("errors", "parts", "emotions", "atomic", "console"),
+    ("errors", "parts", "emotions", "atomic", "console", "shards", "row_groups", "workers", "packs"),
     ("clip", "batch", "audio", "windows", "settings", "parallel", "metrics", "ranges", "download"),
     ("vad", "store", "cache", "cells", "splits", "speakers", "layers", "svm_scores"),
     ("strata", "fold_file", "fingerprint", "audit_text"),
-    ("spectra", "smile", "acquisition.listing", "acquisition.exclusions"),
-    ("acquisition.affect_labels", "acquisition.clip_table"),
-    (*parts.KINDS, "stand_ins", "checkpoint", "resampling", "projection"),
+    ("spectra", "smile", "pretrained", "acquisition.listing", "acquisition.exclusions"),
+    ("speech_models", "change_detection", "acquisition.affect_labels", "acquisition.clip_table"),
+    ("resampling", "evaluation", "studies.cell", "studies.statistics"),
+    (*(kind for kind in parts.KINDS if kind != "methods"), "stand_ins", "checkpoint", "projection"),
+    ("studies",),  # what methods are made of; the runner and what reads its tables lie above them
+    ("methods",),  # presets of the other parts
+    ("clip_tasks", "feature_store"),
     ("acquisition", "extraction", "bench"),
-    ("training", "baselines", "evaluation", "report"),
+    ("training", "upkeep", "store_faults", "baselines", "report", "ledger"),
     ("fold_models", "results", "audit"),
+    ("studies.runner", "studies.record", "studies.summary", "studies.evaluating"),
+    ("comparison", "papers"),
     ("cli",),
 )
 
@@ -108,10 +115,15 @@ def test_both_pipelines_have_one_text():
     # Stand-ins decide what is spoken, but nothing of what is read from recordings.
     nothing = "src/emometric/corpora/__init__.py"
     assert pipeline(ROOT / "dvc.yaml")["vars"][1:] == [
-        {"origin": "synthetic", "root": ".", "spoken": "src/emometric/stand_ins"}
+        {
+            "origin": "synthetic",
+            "root": ".",
+            "spoken": "src/emometric/stand_ins",
+            "heard": STAND_IN_STAMP,
+        }
     ]
     assert pipeline(ROOT / "original/dvc.yaml")["vars"][1:] == [
-        {"origin": "original", "root": "..", "spoken": nothing}
+        {"origin": "original", "root": "..", "spoken": nothing, "heard": "real recordings"}
     ]
     assert (ROOT / nothing).read_bytes() == b""
 
@@ -173,17 +185,18 @@ def test_graph_stays_small():
     values = settings.read("synthetic", ROOT / "params.yaml")
     count = 0
     for stage in pipeline(ROOT / "dvc.yaml")["stages"].values():
-        axes = stage.get("matrix", {"once": [1]})
-        sizes = [values["corpora"] if isinstance(axis, str) else axis for axis in axes.values()]
+        axes = [*stage.get("matrix", {}).values(), *filter(None, [stage.get("foreach")])]
+        sizes = [values[axis[2:-1]] if isinstance(axis, str) else axis for axis in axes]
         count += len(list(product(*sizes)))
     assert count < 80
 
 
-def test_training_needs_no_audio_library():
+@pytest.mark.parametrize("stage", ["train", "study"])
+def test_training_needs_no_audio_library(stage):
     # A machine that only trains has torch and the table libraries, nothing that reads sound.
     audio = {"soundfile", "soxr", "opensmile", "webrtcvad", "matplotlib", "librosa", "skops"}
-    files = {"stages/train.py", *closure(ROOT / "stages/train.py")}
-    for kind in ("encoders", "losses", "samplers"):
+    files = {f"stages/{stage}.py", *closure(ROOT / f"stages/{stage}.py")}
+    for kind in ("encoders", "losses", "samplers", "methods"):
         for part in (SOURCE / kind).glob("*.py"):
             files |= {str(part.relative_to(ROOT)), *closure(part)}
     for file in files:

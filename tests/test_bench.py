@@ -8,9 +8,10 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import audio, parts
+from emometric import audio, parts, store
 from emometric.bench import extraction as bench
 from emometric.bench import plain_ways
+from emometric.bench.recordings import decode, sample
 from emometric.cli import bench as cli_bench
 from emometric.errors import AudioError, ParameterError, PipelineError
 
@@ -36,29 +37,30 @@ def short(monkeypatch):
 
 
 def test_the_sample_is_spread_and_always_the_same(recordings):
-    names = [path.name for path in bench.sample(recordings, 3)]
+    names = [path.name for path in sample(recordings, 3)]
     assert names == ["0.flac", "4.flac", "3.flac"]  # first, middle, last of both folders
-    assert bench.sample(recordings, 3) == bench.sample(recordings, 3)
-    assert len(bench.sample(recordings, 12)) == 12  # some of them twice
+    assert sample(recordings, 3) == sample(recordings, 3)
+    assert len(sample(recordings, 12)) == 12  # some of them twice
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
     with pytest.raises(AudioError, match="there are no recordings; name a folder that holds some"):
-        bench.sample(tmp_path, 3)
+        sample(tmp_path, 3)
 
 
 def test_every_extractor_is_measured_against_its_plain_way(recordings):
     found = bench.features(
-        bench.sample(recordings, 4), ["mfcc", "is09", "modulation"], n_rounds=2, n_jobs=2
+        sample(recordings, 4), ["mfcc", "is09", "modulation"], n_rounds=2, n_jobs=2
     )
     assert found.n_clips == 4 and found.n_jobs == 2 and found.n_rounds == 2
-    lengths = [soundfile.info(path).duration for path in bench.sample(recordings, 4)]
+    lengths = [soundfile.info(path).duration for path in sample(recordings, 4)]
     assert found.audio_s == pytest.approx(sum(lengths))
     ways = {(row.feature, row.start): [] for row in found.rows}
     for row in found.rows:
         ways[row.feature, row.start].append(row.way)
+    stored = [bench.STORED, bench.STORED_ALL]
     assert ways == {
-        ("mfcc", "decoded"): ["librosa", bench.OURS, bench.OURS_ALL],
+        ("mfcc", "decoded"): ["librosa", bench.OURS, bench.OURS_ALL, *stored],
         ("mfcc", "file"): ["librosa", bench.OURS, bench.OURS_ALL],
         ("is09", "file"): [
             "opensmile, process_file",
@@ -66,7 +68,8 @@ def test_every_extractor_is_measured_against_its_plain_way(recordings):
             bench.OURS,
             bench.OURS_ALL,
         ],
-        ("modulation", "decoded"): [bench.OURS, bench.OURS_ALL],
+        ("is09", "decoded"): stored,
+        ("modulation", "decoded"): [bench.OURS, bench.OURS_ALL, *stored],
         ("modulation", "file"): [bench.OURS, bench.OURS_ALL],
     }
     for row in found.rows:
@@ -79,11 +82,15 @@ def test_figures_follow_from_the_times():
         "librosa": [4.0, 9.0, 5.0],
         bench.OURS: [2.5, 1.0, 2.0],
         bench.OURS_ALL: [1.25, 1.0, 7.0],
+        bench.STORED: [8.0],
+        bench.STORED_ALL: [5.0],
     }
-    plain, ours, all_cores = bench._rows("mfcc", "file", timings, audio_s=100.0)
+    plain, ours, all_cores, stored, stored_all = bench._rows("mfcc", "file", timings, audio_s=100.0)
     assert (plain.x_real_time, plain.ratio, plain.scaling) == (20.0, 1.0, None)
     assert (ours.x_real_time, ours.ratio, ours.scaling) == (50.0, 2.5, None)
     assert (all_cores.x_real_time, all_cores.ratio, all_cores.scaling) == (80.0, 4.0, 1.6)
+    assert (stored.ratio, stored.scaling) == (0.625, None)
+    assert (stored_all.ratio, stored_all.scaling) == (1.0, 1.6)
     assert (ours.fastest_s, ours.slowest_s) == (1.0, 2.5)
 
 
@@ -93,7 +100,7 @@ def test_turns_alternate():
     ways = {name: (lambda n_laps, name=name: turns.append(name)) for name in "abc"}
     timings = bench._interleave(ways, 3)
     assert {name: len(seconds) for name, seconds in timings.items()} == dict.fromkeys("abc", 3)
-    assert "".join(turns) == "aabbcc" + "abc" + "bca" + "cab"  # warm, then three rounds
+    assert "".join(turns) == "aaabbbccc" + "abc" + "bca" + "cab"  # warm, then three rounds
 
 
 def test_short_turns_are_repeated_until_they_can_be_timed(monkeypatch):
@@ -102,7 +109,7 @@ def test_short_turns_are_repeated_until_they_can_be_timed(monkeypatch):
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
     laps = []
     timings = bench._interleave({"a": laps.append}, 2)
-    assert laps == [1, 1, 3, 3]  # one took 0.1 s, so a turn is three of them
+    assert laps == [1, 1, 3, 3, 3]  # one took 0.1 s, so a turn is three of them
     np.testing.assert_allclose(timings["a"], 0.1 / 3)
 
 
@@ -123,14 +130,29 @@ def test_the_plain_way_gives_the_same_values(feature):
     assert np.abs(ours[inner] - theirs[inner]).max() < 0.02 * scale
 
 
-def test_workers_extract_what_is_extracted_here(recordings):
-    files = bench.sample(recordings, 3)
+def test_every_way_extracts_the_same(recordings, tmp_path):
+    files = sample(recordings, 3)
     params = parts.load("features", "log_mel").Params()
-    sizes = [
+    n_values = sum(
         parts.load("features", "log_mel").extract(audio.read_waveform(path), 16000, params).size
         for path in files
-    ]
-    assert bench._extract("log_mel", files, None) == sum(sizes)
+    )
+    decoded = decode(files, tmp_path / "decoded", n_laps=2)
+    assert decoded.audio_s == pytest.approx(
+        2 * sum(soundfile.info(path).duration for path in files)
+    )
+    clips = str(decoded.clips)
+    jobs = list(bench._jobs(clips))
+    assert bench._values("log_mel", files, clips) == n_values
+    assert bench._values("log_mel", jobs, clips) == 2 * n_values
+    assert bench._all_cores("log_mel", jobs * 3, clips, 2) == 6 * n_values
+    task = bench._Task("log_mel", "decoded", tuple(files), (), tmp_path)
+    clear = bench._store(task, 2, 1)
+    (features,) = tmp_path.glob("*/features")
+    assert sum(array.size for array in store.Ragged(features).read_many(
+        store.Ragged(features).ids)) == 2 * n_values  # fmt: skip
+    clear()
+    assert not features.exists()
 
 
 def test_no_librosa_is_said(monkeypatch):
@@ -141,7 +163,7 @@ def test_no_librosa_is_said(monkeypatch):
 
 def test_no_rounds_are_refused(recordings):
     with pytest.raises(ParameterError, match="rounds is 0; write a whole number from 1"):
-        bench.features(bench.sample(recordings, 2), ["is09"], n_rounds=0)
+        bench.features(sample(recordings, 2), ["is09"], n_rounds=0)
 
 
 def test_command_prints_a_table_and_json(recordings):
@@ -151,10 +173,10 @@ def test_command_prints_a_table_and_json(recordings):
     assert told.exit_code == 0, told.output
     head, columns, *rows = told.output.splitlines()
     assert head.startswith("2 clips, 1 s; medians of 1 rounds; 1 processes are all cores; load ")
-    assert columns.split()[:3] == ["feature", "from", "way"] and len(rows) == 4
+    assert columns.split()[:3] == ["feature", "from", "way"] and len(rows) == 5
     told = runner.invoke(cli_bench.app, [*arguments, "--feature", "log_mel", "--json"])
     found = json.loads(told.output)
-    assert found["n_clips"] == 2 and len(found["rows"]) == 4
+    assert found["n_clips"] == 2 and len(found["rows"]) == 5
     assert found["rows"][0]["way"] == "librosa" and found["rows"][0]["ratio"] == 1.0
 
 

@@ -180,7 +180,7 @@ def test_owners_digests_decide_where_the_container_is_the_owners(emodb, monkeypa
     report = checking.check("emodb", emodb)
     assert report.problems == []
     assert any("bytes of 535 recordings: the owner's sha256" in line for line in report.checked)
-    assert report.not_checked == []
+    assert all(line.startswith("labels of ") for line in report.not_checked)
     path = emodb / "download" / "wav" / "16b10Wb.wav"
     change(path, path.read_bytes()[:-1] + b"\x7f")
     (problem,) = checking.check("emodb", emodb, linked=linked(emodb)).problems
@@ -201,6 +201,85 @@ def test_known_faults_are_no_problems(tmp_path):
         ("count", "clips"),
         ("count", "clips of neutral"),
     ]
+
+
+def write_rates(folder: Path, n_rows: int) -> Path:
+    path = folder / "download" / "erkennung.txt"
+    row = "{0}\xa0\t{0:04d}.wav\t95,00\xa0\t60,00\xa0\n"
+    rows = [row.format(number) for number in range(n_rows - 1)]
+    head = "Nr.\tSatz\terkannt\tnatuerlich\n1\t03a01Fa.wav\t100,00\t75,00\n"
+    path.write_bytes("".join((head, *rows)).encode("latin-1"))
+    return path
+
+
+def test_label_files_are_counted_and_compared(emodb, monkeypatch):
+    report = checking.check("emodb", emodb)
+    absent = [line for line in report.not_checked if line.startswith("labels of ")]
+    assert ["das2022/EMO_DB.csv" in absent[0], "erkennung.txt" in absent[1]] == [True, True]
+    assert all(line.endswith("it is not here") for line in absent)
+    path = write_rates(emodb, 816)
+    report = checking.check("emodb", emodb)
+    assert report.problems == []
+    assert any("rows of erkennung.txt" in line and "816" in line for line in report.checked)
+    before = linked(emodb)
+    write_rates(emodb, 815)
+    problems = checking.check("emodb", emodb, linked=before).problems
+    assert [(problem.kind, problem.path) for problem in problems] == [
+        ("altered", "download/erkennung.txt"),
+        ("count", "rows of erkennung.txt"),
+    ]
+    assert problems[1].detail == "815 are here, 816 are published"
+    path.unlink()
+    assert found(checking.check("emodb", emodb, linked=before)) == [
+        ("missing", "download/erkennung.txt")
+    ]
+    path.write_text("hello")
+    (problem,) = checking.check("emodb", emodb).problems
+    assert "erkennung.txt: lacks the columns Satz and erkannt" in problem.detail
+
+
+def test_a_changed_rating_of_das2022_is_named(emodb):
+    (emodb / "das2022").mkdir()
+    rows = "".join(f"{path.name},3,3\n" for path in sorted((emodb / "download/wav").iterdir()))
+    (emodb / "das2022/EMO_DB.csv").write_text(f"filename,activation,valence\n{rows}")
+    (problem,) = checking.check("emodb", emodb).problems
+    assert (problem.kind, problem.path) == ("altered", "das2022/EMO_DB.csv")
+    assert "published is 4c2251" in problem.detail
+
+
+def write_sound(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.zeros(880), 8000)
+
+
+def test_a_part_of_librispeech_is_said_to_be_one(tmp_path):
+    folder = tmp_path / "librispeech"
+    write_sound(folder / "x_test-other/1688/1688-142285-0000.ogg")
+    write_sound(folder / "LibriSpeech/dev-clean/84/121123/84-121123-0000.flac")
+    write_sound(folder / "mine/84-121123-0001.flac")
+    report = checking.check("librispeech", folder)
+    assert report.problems == [] and report.is_partial
+    said = "\n".join(report.not_checked)
+    assert "counts of test-other: it is here in part, 1 of 2939 clips, 1 of 33 speakers" in said
+    assert "counts of dev-clean: it is here in part, 1 of 2703 clips, 1 of 40 speakers" in said
+    assert "counts of train-other-500: nothing of it is here" in said
+    assert "counts of 1 clips that lie in no folder of a published part" in said
+    assert "labels of SPEAKERS.TXT (who reads): it is not here" in said
+
+
+def test_a_whole_part_and_one_that_is_too_large_are_judged(tmp_path, monkeypatch):
+    folder = tmp_path / "librispeech"
+    for number in range(3):
+        write_sound(folder / f"dev-clean/84/121123/84-121123-{number:04d}.flac")
+    part = parts.load("corpora", "librispeech")
+    monkeypatch.setattr(part, "SPLITS", {"dev-clean": (1, 3)})
+    report = checking.check("librispeech", folder)
+    assert report.problems == [] and not report.is_partial
+    assert any("counts of dev-clean: 3 of 3 clips" in line for line in report.checked)
+    monkeypatch.setattr(part, "SPLITS", {"dev-clean": (1, 2), "test-clean": (1, 2)})
+    (problem,) = checking.check("librispeech", folder).problems
+    assert (problem.kind, problem.path) == ("count", "dev-clean")
+    assert "more than are published" in problem.detail
 
 
 def test_without_published_names_the_link_decides(emodb, monkeypatch):
@@ -319,3 +398,12 @@ def test_faults_in_a_real_corpus_are_named(corpora_root, tmp_path, corpus):
     assert [Path(path).stem for path in said(problems, "missing")] == [Path(removed).stem]
     assert said(problems, "altered") == [altered]
     assert said(problems, "extra") == [stray]
+
+
+@pytest.mark.original
+def test_the_slice_of_librispeech_is_a_part_without_a_fault(corpora_root):
+    if not (corpora_root / "librispeech").is_dir():
+        pytest.skip("no real librispeech")
+    report = checking.check("librispeech", corpora_root / "librispeech")
+    assert report.problems == []
+    assert report.is_partial == (report.n_recordings < parts.load("corpora", "librispeech").N_CLIPS)

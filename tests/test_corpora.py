@@ -13,9 +13,11 @@ from emometric.audio import SUFFIXES
 from emometric.clip import Clip, Reject
 from emometric.corpora import emodb, ravdess, urdu
 from emometric.errors import CorpusError
+from emometric.stand_ins import tree
 
-# Those that somebody publishes; a corpus of one's own has no names to know (test_own.py).
-CORPORA = tuple(name for name in parts.available("corpora") if name != "own")
+# Those that somebody publishes; a corpus of one's own has no names to know (test_own.py), and a
+# pool none of its own (test_pool.py).
+CORPORA = tuple(name for name in parts.available("corpora") if name not in ("own", "pooled"))
 
 
 @pytest.fixture(params=CORPORA)
@@ -31,10 +33,7 @@ def empty_trees(tmp_path_factory) -> Path:
         stand_in = import_module(f"emometric.stand_ins.{name}")
         utterances = list(stand_in.utterances(None))
         touch(root / name, *(utterance.path for utterance in utterances))
-        if hasattr(stand_in, "label_files"):
-            for path, text in stand_in.label_files(utterances):
-                touch(root / name, path)
-                (root / name / path).write_text(text, encoding="utf-8")
+        tree.write_labels(root / name, stand_in, utterances)
     return root
 
 

@@ -363,7 +363,7 @@ def project(tmp_path, project_root, monkeypatch):
     for folder in ("manifests", "corpora/emodb", "embeddings/run", "models/run"):
         (data / folder).mkdir(parents=True)
     clips = table[["clip", "speaker", "truth"]].set_axis(["id", "speaker", "emotion"], axis=1)
-    clips = clips.assign(corpus="emodb", sentence="a", seconds=2.0)
+    clips = clips.assign(corpus="emodb", sentence="a", seconds=2.0, activation=3.5)
     nameless = clips[:1].assign(id="c/zz", emotion=None)
     pd.concat([clips, nameless]).to_parquet(data / "manifests/emodb.parquet")
     (data / "corpora/emodb/rejects.csv").write_text(
@@ -396,6 +396,9 @@ def embed(project):
     pq.write_table(pa.table(columns), project.data / "embeddings/run/embeddings.parquet")
     curves = "fold,epoch,learning_rate,train_loss,valid_uar\n0,1,0.001,0.5,0.4\n"
     (project.data / "models/run/curves.csv").write_text(curves)
+    (project.data / "models/run/fold_00.json").write_text(
+        '{"device": "cpu", "versions": {"torch": "2.13.0"}}'
+    )
 
 
 RUN = {"run": "run", "origin": "original", "corpus": "emodb", "seed": 7}
@@ -460,6 +463,21 @@ def test_stages_from_manifest_to_results(project, project_root):
     assert set(tsne.index) == {*first.train, *first.test}
     assert set(tsne.index[tsne["predicted"].notna()]) == set(first.test)
     assert set(tsne.index[tsne["role"] == "test"]) == set(first.test)
+    near = tsne["neighbours"].str.split()
+    assert (near.str.len() == 5).all() and "activation" in tsne
+    assert all(clip not in names and set(names) <= set(tsne.index) for clip, names in near.items())
+    about = json.loads((folder / "run.json").read_text())
+    assert about["device"] == "cpu" and about["versions"] == {"torch": "2.13.0"}
+
+
+def test_nearest_equals_a_plain_search():
+    embedding = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    found = projection.nearest(embedding, 7)
+    far = np.linalg.norm(embedding[:, None].astype(float) - embedding[None], axis=2)
+    np.fill_diagonal(far, np.inf)
+    assert np.array_equal(found, np.argsort(far, axis=1)[:, :7])
+    assert projection.nearest(np.ones((3, 2)), 5).tolist() == [[1, 2], [0, 2], [0, 1]]
+    assert projection.nearest(np.ones((1, 2)), 5).shape == (1, 0)
 
 
 def test_a_run_without_its_corpus_stops_with_one_sentence(project, project_root):

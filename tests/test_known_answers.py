@@ -47,7 +47,7 @@ def functionals(corpora_root, own_cache, tmp_path_factory) -> Callable[[str], Ta
                 "egemaps",
                 egemaps.Params(silence="keep"),
                 manifest,
-                clips,
+                folder / "corpus/audio",
                 folder / "features",
                 cache_folder=own_cache,
                 n_jobs=joblib.cpu_count(),

@@ -263,11 +263,12 @@ def test_original_pipeline_reads_the_table(folder, project_root, tmp_path):
     record = json.loads((project / "data/original/roots/own.json").read_text())
     assert (record["state"], record["n_files"], record["n_label_files"]) == ("present", 1, 1)
     said = run("stages/acquire.py", "--origin", "original", "--corpus", "own")
-    assert said.startswith("own: 1 clips (0 with activation and valence)")
+    assert said.startswith("own: 1 clips (0 without a label, 0 with activation and valence, ")
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_rows(tmp_path):
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_hundred_thousand_rows(tmp_path, form):
     """Under 5 s and 500 MB, in a process of its own; its own seconds, whoever else is at work."""
     with (tmp_path / "table.csv").open("w", newline="") as file:
         table = csv.writer(file)
@@ -279,6 +280,10 @@ def test_a_hundred_thousand_rows(tmp_path):
             emotion = emotions.EMOTIONS[number % 11]
             path = f"{speaker}/clip {number}.wav"
             table.writerow((path, speaker, emotion, number % 10, 1 + number % 9 / 2, 3, "train"))
+    if form == "parquet":
+        table = pd.read_csv(tmp_path / "table.csv", dtype={"sentence": str})
+        table.to_parquet(tmp_path / "table.parquet")
+        (tmp_path / "table.csv").unlink()
     program = f"""
 import time
 from pathlib import Path

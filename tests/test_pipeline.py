@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "corpora": {"emodb": {"exclusions": True}, "urdu": {"exclusions": True}},
+    "pool": {"corpora": ["emodb", "urdu"], "emotions": "shared"},
     "stand_in": {"max_clips": 1},
     "training": {
         "sampler": "emotion_balanced",
@@ -22,6 +23,20 @@ SMALL = {
         "crop_s": 0.3,
         "learning_rate": 0.001,
         "decay_every": 1,
+    },
+    "studies": {
+        "das2022_emodb_urdu": {
+            "method": "das2022",
+            "feature": "egemaps",
+            "source": "emodb",
+            "target": "urdu",
+            "settings": {
+                "variants": ["unsupervised", "metric_act"],
+                "n_folds": 2,
+                "epochs_paper": 2,
+                "epochs_released": 2,
+            },
+        }
     },
 }
 RUN_STAGES = ["train@run", "embed@run", "evaluate@run", "report"]
@@ -63,6 +78,29 @@ def bytes_of(*folders: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in files}
 
 
+def trim(pipeline: Path) -> None:
+    """Take the corpora and studies that SMALL lacks out of the stages that name them."""
+    text = yaml.safe_load(pipeline.read_text(encoding="utf-8"))
+    for name in [name for name in text["stages"] if name.startswith("study_features_")]:
+        matrix = text["stages"][name]["matrix"]
+        matrix["corpus"] = [one for one in matrix["corpus"] if one in SMALL["corpora"]]
+        if not matrix["corpus"]:
+            del text["stages"][name]
+    pool = text["stages"]["pool"]
+    made = [f"corpora/{name}" for name in SMALL["corpora"]]
+    made += [f"manifests/{name}.parquet" for name in SMALL["corpora"]]
+    pool["deps"] = [
+        dep
+        for dep in pool["deps"]
+        if not dep.startswith("data/") or dep.removeprefix("data/${origin}/") in made
+    ]
+    results = "data/${origin}/results/"
+    kept = {results + name for name in ("run", *SMALL["studies"])}
+    report = text["stages"]["report"]
+    report["deps"] = [dep for dep in report["deps"] if dep in kept or not dep.startswith(results)]
+    pipeline.write_text(yaml.safe_dump(text, sort_keys=False), encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """A copy of the project with small settings, its synthetic pipeline run once."""
@@ -86,12 +124,15 @@ def project(tmp_path_factory) -> Path:
     (folder / "params.yaml").write_text(
         yaml.safe_dump(params, default_flow_style=False, sort_keys=False), encoding="utf-8"
     )
+    for pipeline in ("dvc.yaml", "original/dvc.yaml"):
+        trim(folder / pipeline)
     shell(folder, "git", "init", "-q")
     shell(folder, "git", "config", "user.name", "tester")
     shell(folder, "git", "config", "user.email", "tester@example.org")
     commit(folder, "start")
     output = shell(folder, "dvc", "repro")
     assert {"acquire@emodb", "vad@urdu", "features@emodb-egemaps", *RUN_STAGES} <= set(ran(output))
+    assert {"study_features_das2022@urdu-egemaps", "study@das2022_emodb_urdu"} <= set(ran(output))
     commit(folder, "synthetic")
     return folder
 
@@ -116,6 +157,15 @@ def test_results_are_there_and_name_their_origin(project):
         for file in reports.rglob("*")
         if file.suffix in {".csv", ".json", ".html"}
     )
+
+
+def test_a_study_stands_beside_the_run(project):
+    reports = project / "reports/synthetic"
+    metrics = json.loads((reports / "metrics.json").read_text())
+    assert set(metrics) == {"run", *SMALL["studies"]}
+    assert metrics["das2022_emodb_urdu"]["n_cells"] > 0
+    lines = (reports / "per_speaker.csv").read_text().splitlines()
+    assert {line.partition(",")[0] for line in lines[1:]} == set(metrics)
 
 
 def test_nothing_but_the_report_enters_git(project):
@@ -187,6 +237,8 @@ def original(project, other_loss, tmp_path_factory) -> tuple[Path, str]:
 def test_each_pipeline_leaves_the_other_alone(project, original):
     _, output = original
     assert {"acquire@urdu", *RUN_STAGES} <= set(ran(output))  # the absent corpus does not stop it
+    about = (project / "data/original/results/das2022_emodb_urdu/study.json").read_text()
+    assert (json.loads(about)["state"], json.loads(about)["missing"]) == ("missing", ["urdu"])
     commit(project, "original")
     ours = [project / "data/synthetic", project / "reports/synthetic"]
     theirs = [project / "data/original", project / "reports/original"]

@@ -10,19 +10,28 @@ from pathlib import Path
 
 import pytest
 import vl_convert
+import yaml
 from dvc_render.vega import VegaRenderer
 
 from emometric.errors import PipelineError
 from emometric.report import offline_plots
 from emometric.report.palette import EMOTION_COLOURS
+from emometric.report.style import STAND_IN_STAMP
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / ".dvc" / "plots"
-SPEC = importlib.util.spec_from_file_location(
-    "fabricated_results", Path(__file__).with_name("fabricated_results.py")
-)
-made_up = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(made_up)
+
+
+def load(name: str):
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made_up = load("fabricated_results")
+made_up_sections = load("fabricated_sections")
 
 # template -> (table, x, y): as dvc.yaml declares them
 PLOTS = {
@@ -30,6 +39,7 @@ PLOTS = {
     "embedding": ("tsne", "x", "y"),
     "curves": ("curves", "epoch", "valid_uar"),
     "folds": ("folds", "uar", "cell"),
+    "bands": ("studies", "x", "value"),
 }
 
 
@@ -38,7 +48,11 @@ def filled(template: str, revisions: list[str]) -> dict:
     table, x, y = PLOTS[template]
     points = []
     for seed, revision in enumerate(revisions):
-        rows = getattr(made_up.fabricate("urdu", seed), table).astype(object).fillna("")
+        if table == "studies":
+            rows = made_up_sections.section("feng2020", 10).curves
+        else:
+            rows = getattr(made_up.fabricate("urdu", seed), table)
+        rows = rows.astype(object).fillna("")
         points += [
             {key: str(value) for key, value in row.items()} | {"rev": revision}
             for row in rows.to_dict("records")
@@ -63,6 +77,7 @@ def test_template_draws_every_revision(template, revisions):
         "embedding": ["anger", EMOTION_COLOURS["anger"]],
         "curves": ["training loss"],
         "folds": ["triplet", "majority"],
+        "bands": ["feng2020_a", "feng2020_b", "siamese", "fine tuning"],
     }[template]
     for text in wanted:
         assert text in svg
@@ -81,6 +96,16 @@ def test_embedding_has_the_emotions_own_colours():
     spec = json.loads((TEMPLATES / "embedding.json").read_text(encoding="utf-8"))
     scale = spec["spec"]["encoding"]["color"]["scale"]
     assert dict(zip(scale["domain"], scale["range"], strict=True)) == EMOTION_COLOURS
+
+
+def test_every_title_says_what_was_heard():
+    for path, words in (("dvc.yaml", STAND_IN_STAMP), ("original/dvc.yaml", "real recordings")):
+        text = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+        assert text["vars"][1]["heard"] == words
+        declared = [looks for plot in text["stages"]["report"]["plots"] for looks in plot.values()]
+        assert {looks["template"] for looks in declared} == set(PLOTS)
+        for looks in declared:
+            assert looks["title"].endswith("(${heard})")
 
 
 class Scripts(HTMLParser):

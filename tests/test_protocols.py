@@ -249,7 +249,7 @@ def test_valid_share_out_of_range_is_refused(name, share):
         ("known_emotions", "n_known", 0),
         ("known_emotions", "n_speakers", True),
         ("source_to_target", "source", None),
-        ("source_to_target", "target", "cremad"),
+        ("source_to_target", "target", "emodb"),
         ("source_to_target", "n_adapted", -1),
         ("source_to_target", "tests_adapted", "no"),
         ("foreign", "path", None),

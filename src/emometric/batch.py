@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+AFFECT = ("activation", "valence")  # columns of `Batch.affect`
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
@@ -16,12 +18,15 @@ class Batch:
     lengths: (batch,) int64, frames of each clip, at least 1.
     emotion: (batch,) int64, positions in the run's tuple of emotions.
     speaker: (batch,) int64.
+    affect: (batch, 2) float32, activation and valence as somebody rated them, NaN where nobody
+    did; None where no clip of the corpus has ratings.
     """
 
     features: Tensor
     lengths: Tensor
     emotion: Tensor
     speaker: Tensor
+    affect: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

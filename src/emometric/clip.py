@@ -13,7 +13,9 @@ class Clip:
     both stay unique when corpora are pooled. `path` is relative to the corpus root, with slashes.
     `emotion` is a word of `emotions.EMOTIONS`, or None where the owner's label lies outside it.
     `activation`, `valence`, `dominance`: on the scale of whoever rated them (IEMOCAP and das2022:
-    1 to 5, calm, negative and weak at 1). `session`: the owner's, where speakers met in sessions.
+    1 to 5, calm, negative and weak at 1). `recognition`, `naturalness`: the share of listeners, 0
+    to 1, who heard the emotion and who found it natural, where the owner asked some (Emo-DB).
+    `session`: the owner's, where speakers met in sessions.
     `split`: the role that a user's own table gives the clip. What nobody says is None.
     """
 
@@ -27,6 +29,8 @@ class Clip:
     activation: float | None = None
     valence: float | None = None
     dominance: float | None = None
+    recognition: float | None = None
+    naturalness: float | None = None
     session: str | None = None
     split: str | None = None
 
@@ -73,6 +77,8 @@ LABELS_SCHEMA = pa.schema(
         ("activation", pa.float64()),
         ("valence", pa.float64()),
         ("dominance", pa.float64()),
+        ("recognition", pa.float64()),  # shares of listeners
+        ("naturalness", pa.float64()),
         ("session", pa.string()),
         ("split", pa.string()),
         ("seconds", pa.float64()),

@@ -1,10 +1,11 @@
 """Extract one feature of a whole corpus: what the cache lacks in parallel, then the store."""
 
-import importlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,11 +13,23 @@ from typing import Any
 import joblib
 import numpy as np
 import pyarrow as pa
+from tqdm import tqdm
 
-from emometric import atomic, audio, console, parts, store, vad
-from emometric.cache import ClipCache, key
+from emometric import atomic, audio, cache, clip_tasks, console, feature_store, parts, store, vad
+from emometric.cache import ClipCache
+from emometric.clip_tasks import Done, Job, Task, Work
+from emometric.clip_tasks import folder_of as folder_of
+from emometric.errors import StoreError
+from emometric.feature_store import FUNCTIONALS_FILE as FUNCTIONALS_FILE
 
-FUNCTIONALS_FILE = "functionals.parquet"
+# So much audio, or for so long, is extracted in this process. Others are started if the rest would
+# take it longer than _WORTH_S: that is what they need to start.
+_ALONE_S, _TRIED_S, _WORTH_S = 20.0, 0.5, 2.0
+_TASK_S = (4.0, 300.0)  # audio of a task, at least and at most
+_TASKS = 16  # or else so many for each worker: the last to finish is not late
+_COMMIT_S = 1.0  # how often the cache's index is written
+_REMEMBERED = 2**15  # jobs that are kept in memory; of a larger corpus they are read again
+_SEEN = 2**16  # keys among which equal audio is noticed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,20 +40,11 @@ class Extracted:
     n_computed: int
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One clip to extract: everything that its feature follows from."""
-
-    id: str
-    entry: str
-    voiced: tuple[tuple[int, int], ...]
-
-
 def extract_corpus(
     feature: str,
     params: Any,
-    manifest: pa.Table,
-    clips: store.Ragged,
+    manifest: pa.Table | str | Path,
+    clips: str | Path,
     folder: str | Path,
     *,
     cache_folder: str | Path,
@@ -48,36 +52,125 @@ def extract_corpus(
 ) -> Extracted:
     """Write a feature of every clip in the manifest; takes the place of `folder` at once.
 
-    params: the `Params` of the feature; manifest: clip.MANIFEST_SCHEMA; clips: the int16 samples
-    at 16 kHz. `folder` becomes a ragged store, or holds `functionals.parquet`, by the feature's
-    KIND. Only clips that the cache lacks are computed, each put there as soon as it is done; the
-    result is the same bytes whatever the cache held.
+    params: the `Params` of the feature; manifest: clip.MANIFEST_SCHEMA, or the path of such a
+    Parquet file, sorted by id; clips: folder of a ragged store of int16 samples at 16 kHz.
+    `folder` becomes a ragged store, or holds `functionals.parquet`, by the feature's KIND. Only
+    clips that the cache lacks are computed, each put there as soon as it is done; the result is
+    the same bytes whatever the cache or `folder` held. Memory does not grow with the corpus, given
+    the manifest's path; equal audio is computed once if it lies not too far apart.
 
     `n_jobs` and the backend are joblib's: processes here, or what `joblib.parallel_config` names.
+    Workers read the clips and fill the cache themselves. A worker on another machine, which does
+    not see the same folders under the same names, is sent samples and sends its results.
     """
     part = parts.load("features", feature)
-    cache = ClipCache(cache_folder, feature)
-    jobs = [_job(part, params, row) for row in _rows(manifest)]
-    n_computed = _fill(part, params, jobs, clips, cache, n_jobs)
-    rows = _cached(part, params, jobs, clips, cache)
-    with atomic.new_folder(folder) as aside:
-        if part.KIND == "functionals":
-            _write_functionals(aside / FUNCTIONALS_FILE, rows, part, params)
-        else:
-            store.write_ragged(aside, rows, dtype=part.DTYPE)
-    return Extracted(n_clips=len(jobs), n_computed=n_computed)
+    _settings(part, params)  # says what it lacks before anything starts
+    work = Work(
+        feature=feature,
+        params=params,
+        version=folder_of(part),
+        clips=str(Path(clips).absolute()),
+        clips_digest=clip_tasks.clips_digest(clips) or "",
+        cache=str(Path(cache_folder).absolute()),
+        cache_identity=cache.identity(Path(cache_folder).absolute(), create=True) or "",
+    )
+    with ClipCache(work.cache, feature, work.version) as known:
+        jobs = _Jobs(part, params, manifest, clips)
+        n_missing = n_samples = 0
+        for job in _missing(jobs, known):
+            n_missing += 1
+            n_samples += job.n_samples
+        if n_missing:
+            _fill(work, known, jobs, (n_missing, n_samples), n_jobs)
+        source = feature_store.Source(known, lambda job: _alone(part, work, job))
+        with atomic.new_folder(folder) as aside:
+            if part.KIND == "functionals":
+                names = part.names(params)
+                n_clips = feature_store.write_functionals(aside, jobs, source, names, part.DTYPE)
+            else:
+                n_threads = joblib.cpu_count() if n_jobs < 0 else n_jobs
+                n_clips = feature_store.write_frames(
+                    aside, jobs, source, earlier=Path(folder), n_jobs=n_threads
+                )
+    return Extracted(n_clips=n_clips, n_computed=n_missing + len(source.mended))
 
 
-def _rows(manifest: pa.Table) -> list[dict]:
-    return manifest.select(["id", "content", "voiced"]).to_pylist()
+class _Jobs:
+    """The jobs of a corpus by ascending id, as often as they are wanted."""
+
+    def __init__(self, part: ModuleType, params: Any, manifest: pa.Table | str | Path, clips: Any):
+        self._part, self._params, self._manifest, self._clips = part, params, manifest, clips
+        self._kept: list[Job] | None = None
+
+    def __iter__(self) -> Iterator[Job]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Job] = []
+        for job in self._read():
+            if len(kept) <= _REMEMBERED:
+                kept.append(job)
+            yield job
+        if len(kept) <= _REMEMBERED:
+            self._kept = kept
+
+    def _read(self) -> Iterator[Job]:
+        settings = _settings(self._part, self._params)
+        version = _version(self._part)
+        cut = self._params.silence != "keep"  # else the intervals do not matter, and may change
+        columns = ["id", "content", "voiced"] if cut else ["id", "content"]
+        index = store.read_index(self._clips, ("id", "shard", "row", "length"))
+        place = next(index, None)
+        for clip_id, content, voiced in _rows(self._manifest, columns):
+            while place is not None and place[0] < clip_id:
+                place = next(index, None)
+            if place is None or place[0] != clip_id:
+                raise StoreError(
+                    f"{self._clips}: there is no clip '{clip_id}'; build it again (`dvc repro`)."
+                )
+            entry = cache.key(content, settings | {"voiced": voiced} if cut else settings, version)
+            yield Job(
+                id=clip_id,
+                entry=entry,
+                voiced=voiced,
+                shard=place[1],
+                row=place[2],
+                n_samples=place[3],
+            )
 
 
-def _job(part: ModuleType, params: Any, row: dict) -> _Job:
-    voiced = tuple((start, end) for start, end in row["voiced"])
-    settings = asdict(params)
-    if params.silence != "keep":  # else the intervals do not matter, and may change
-        settings["voiced"] = voiced
-    return _Job(row["id"], key(row["content"], settings, _version(part)), voiced)
+def _rows(
+    manifest: pa.Table | str | Path, columns: list[str]
+) -> Iterator[tuple[str, str, tuple[vad.Interval, ...]]]:
+    """(id, content, voiced) by ascending id, some at a time; voiced is () where not asked for."""
+    if isinstance(manifest, pa.Table):
+        batches = manifest.select(columns).sort_by("id").to_batches(2**12)
+    else:
+        batches = store.read_batches(manifest, columns)
+    before = ""
+    for batch in batches:
+        ids, contents = batch["id"].to_pylist(), batch["content"].to_pylist()
+        voiced = _intervals(batch["voiced"]) if "voiced" in columns else [()] * len(ids)
+        for row in zip(ids, contents, voiced, strict=True):
+            if row[0] < before:
+                raise StoreError(
+                    f"{manifest}: '{row[0]}' comes after '{before}', where ids have to ascend; "
+                    "build it again (`dvc repro`)."
+                )
+            before = row[0]
+            yield row
+
+
+def _intervals(column: pa.ListArray) -> list[tuple[vad.Interval, ...]]:
+    """A list of pairs in each row as tuples; `to_pylist` takes ten times as long."""
+    flat = column.values.flatten().to_pylist()
+    pairs = list(zip(flat[::2], flat[1::2], strict=True))
+    return [tuple(pairs[start:end]) for start, end in pairwise(column.offsets.to_pylist())]
+
+
+def _settings(part: ModuleType, params: Any) -> dict[str, Any]:
+    """What a value follows from beside the audio: the part's settings, or what it names itself."""
+    return getattr(part, "cache_settings", asdict)(params)
 
 
 def _version(part: ModuleType) -> str:
@@ -85,51 +178,117 @@ def _version(part: ModuleType) -> str:
     return json.dumps([part.VERSION, part.DTYPE, *map(metadata.version, part.PACKAGES)])
 
 
-def _fill(
-    part: ModuleType,
-    params: Any,
-    jobs: list[_Job],
-    clips: store.Ragged,
-    cache: ClipCache,
-    n_jobs: int,
-) -> int:
-    """Compute what the cache lacks; the number of clips computed."""
-    # Equal audio has equal entries: each is computed once.
-    missing = {job.entry: job for job in jobs if cache.get(job.entry) is None}
-    tasks = (
-        joblib.delayed(_compute)(part.__name__, params, job, clips.read(job.id))
-        for job in missing.values()
-    )
-    # No process is started for nothing, or for one clip.
-    n_jobs = max(1, min(n_jobs, len(missing))) if n_jobs > 0 else n_jobs
-    done = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
-    what = part.__name__.rpartition(".")[2]
-    for entry, values in console.progress(done, total=len(missing), what=what, unit="clips"):
-        cache.put(entry, values)
-    return len(missing)
-
-
-def _compute(module: str, params: Any, job: _Job, samples: np.ndarray) -> tuple[str, np.ndarray]:
-    """One clip's feature as it is stored; runs in any process that can import the package."""
-    part = importlib.import_module(module)
-    waveform = vad.apply_silence(audio.from_pcm16(samples), job.voiced, params.silence)
-    return job.entry, part.extract(waveform, audio.RATE_HZ, params).astype(part.DTYPE)
-
-
-def _cached(
-    part: ModuleType, params: Any, jobs: list[_Job], clips: store.Ragged, cache: ClipCache
-) -> Iterator[tuple[str, np.ndarray]]:
+def _missing(jobs: Iterable[Job], known: ClipCache) -> Iterator[Job]:
+    """Jobs whose entry the cache lacks; of clips with equal audio the first."""
+    seen: set[str] = set()
     for job in jobs:
-        values = cache.get(job.entry)
-        if values is None:  # somebody cleared the cache meanwhile
-            _, values = _compute(part.__name__, params, job, clips.read(job.id))
-        yield job.id, values
+        if job.entry in seen or known.head(job.entry) is not None:
+            continue
+        if len(seen) == _SEEN:
+            seen.clear()
+        seen.add(job.entry)
+        yield job
 
 
-def _write_functionals(
-    path: Path, rows: Iterator[tuple[str, np.ndarray]], part: ModuleType, params: Any
-) -> None:
-    names = part.names(params)
-    found = dict(rows)
-    values = np.concatenate([np.empty((0, len(names)), part.DTYPE), *found.values()])
-    store.write_functionals(path, list(found), names, values)
+class _Filling:
+    """What was computed so far of what the cache lacks: kept there, and shown."""
+
+    def __init__(self, known: ClipCache, bar: tqdm):
+        self.n_samples = 0
+        self.unread: list[Task] = []
+        self._known, self._bar = known, bar
+        self._began = self._committed = time.monotonic()
+
+    def keep(self, done: Done) -> None:
+        """See to it that the cache knows what a task has computed."""
+        for pack in done.packs:
+            self._known.adopt(pack)
+        if done.computed:
+            with self._known.packing() as pack:
+                for entry, values in done.computed:
+                    pack.add(entry, values)
+            self._known.adopt(pack.name)
+        if done.unread:
+            self.unread.append(done.unread)
+        if time.monotonic() > self._committed + _COMMIT_S:
+            self._known.commit()
+            self._committed = time.monotonic()
+        self.n_samples += done.n_samples
+        self._bar.set_postfix_str(f"{self.speed():.0f} x real time", refresh=False)
+        self._bar.update(done.n_clips)
+
+    def speed(self) -> float:
+        """Seconds of audio for each second so far."""
+        return self.n_samples / audio.RATE_HZ / max(self.seconds(), 1e-9)
+
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
+
+
+def _fill(work: Work, known: ClipCache, jobs: _Jobs, size: tuple[int, int], n_jobs: int) -> None:
+    """Compute what the cache lacks; size: how many clips, and how many samples."""
+    n_clips, n_samples = size
+    missing = _missing(jobs, known)
+    least, most = (round(seconds * audio.RATE_HZ) for seconds in _TASK_S)
+    with console.progress(total=n_clips, what=work.feature, unit="clips") as bar:
+        filling = _Filling(known, bar)
+        if _ALONE_S:
+            for task in _tasks(work, missing, least):
+                filling.keep(clip_tasks.run(task))
+                if filling.n_samples > _ALONE_S * audio.RATE_HZ or filling.seconds() > _TRIED_S:
+                    break
+        rest = n_samples - filling.n_samples
+        alone = bool(_ALONE_S) and rest / audio.RATE_HZ < _WORTH_S * filling.speed()
+        n_tasks = _TASKS * (1 if alone else joblib.effective_n_jobs(n_jobs))
+        tasks: Iterable[Task] = _tasks(work, missing, min(max(rest // n_tasks, least), most))
+        while tasks or filling.unread:
+            for done in _done(_with_samples(tasks, filling.unread), alone, n_jobs):
+                filling.keep(done)
+            tasks = ()
+    known.commit()
+
+
+def _done(tasks: Iterable[Task], alone: bool, n_jobs: int) -> Iterable[Done]:
+    if alone:
+        return map(clip_tasks.run, tasks)
+    parallel = joblib.Parallel(
+        n_jobs=n_jobs, batch_size=1, pre_dispatch="2*n_jobs", return_as="generator_unordered"
+    )
+    return parallel(joblib.delayed(clip_tasks.run)(task) for task in tasks)
+
+
+def _tasks(work: Work, jobs: Iterable[Job], n_samples: int) -> Iterator[Task]:
+    """Jobs in pieces of about so many samples; takes no job in advance."""
+    waiting: list[Job] = []
+    room = n_samples
+    for job in jobs:
+        waiting.append(job)
+        room -= job.n_samples
+        if room <= 0:
+            yield Task(work=work, jobs=tuple(waiting))
+            waiting, room = [], n_samples
+    if waiting:
+        yield Task(work=work, jobs=tuple(waiting))
+
+
+def _with_samples(tasks: Iterable[Task], unread: list[Task]) -> Iterator[Task]:
+    """Tasks as they are, until one comes back unread: that one and all behind it with samples."""
+    sending = bool(unread)
+    for task in tasks:
+        sending = sending or bool(unread)
+        while unread:
+            yield _sent(unread.pop())
+        yield _sent(task) if sending else task
+    while unread:
+        yield _sent(unread.pop())
+
+
+def _sent(task: Task) -> Task:
+    samples = tuple(clip_tasks.read_samples(task.work.clips, task.jobs))
+    return Task(work=task.work, jobs=task.jobs, samples=samples)
+
+
+def _alone(part: ModuleType, work: Work, job: Job) -> np.ndarray:
+    (pcm,) = clip_tasks.read_samples(work.clips, [job])
+    return clip_tasks.compute(part, work.params, job, pcm)

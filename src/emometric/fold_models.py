@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +17,10 @@ import torch
 
 import emometric
 from emometric import atomic, checkpoint, emotions, parallel, splits, training
+from emometric.batch import AFFECT
 from emometric.checkpoint import Network, Recipe
 from emometric.clip import Fold
-from emometric.errors import StoreError
+from emometric.errors import ParameterError, StoreError
 from emometric.store import Ragged
 
 CURVE = ("fold", "epoch", "learning_rate", "train_loss", "valid_uar")
@@ -76,11 +77,13 @@ def read_corpus(source: Source, device: str) -> Corpus:
     store = Ragged(source.features)
     names = emotions.present(rows["emotion"])
     ids = tuple(rows["id"])
+    affect = rows.reindex(columns=list(AFFECT)).to_numpy(np.float32)  # NaN where unrated
     clips = training.Clips(
         store.read_many(ids),
         np.array([names.index(emotion) for emotion in rows["emotion"]], dtype=np.int64),
         np.unique(rows["speaker"], return_inverse=True)[1].astype(np.int64),
         torch.device(device),
+        affect if np.isfinite(affect).any() else None,
     )
     return Corpus(ids=ids, emotions=names, clips=clips)
 
@@ -114,6 +117,31 @@ def embed(
     """
     jobs = [(source, models / name(number), fold, device) for number, fold in roles]
     return parallel.run(_embed_fold, jobs, processes=processes, tick=tick)
+
+
+def similarity(model: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What a fold's loss has trained to compare clips by: (m, dim), (n, dim) -> (m, n) float64.
+
+    model: path of the fold's checkpoint. The logits of "one emotion", larger = more alike, of the
+    differences of two embeddings. ParameterError where its loss has no `logits` of them.
+    """
+    network, description = checkpoint.load(model)
+    if not hasattr(network.loss, "logits"):
+        raise ParameterError(
+            f"the loss '{description['recipe']['loss']}' trains no similarity; in params.yaml, set "
+            "decisions.support_similarity.similarity to cosine or euclidean."
+        )
+
+    def compare(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        support = torch.from_numpy(np.asarray(second, np.float32))
+        with torch.inference_mode():  # a row at a time: memory is that of the support
+            rows = [
+                network.loss.logits(torch.from_numpy(row) - support)
+                for row in np.asarray(first, np.float32)
+            ]
+        return torch.stack(rows).double().numpy()
+
+    return compare
 
 
 def name(fold: int) -> str:

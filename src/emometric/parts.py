@@ -9,7 +9,16 @@ from types import ModuleType
 
 from emometric.errors import ParameterError
 
-KINDS = ("corpora", "features", "encoders", "losses", "samplers", "protocols", "decisions")
+KINDS = (
+    "corpora",
+    "features",
+    "encoders",
+    "losses",
+    "samplers",
+    "protocols",
+    "decisions",
+    "methods",
+)
 
 
 def available(kind: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Embeddings on a plane, to be looked at: t-SNE."""
+"""Embeddings to look at: on a plane by t-SNE, and what is next to each in their own space."""
 
 import numpy as np
 from sklearn.manifold import TSNE
@@ -28,3 +28,21 @@ def tsne(embedding: np.ndarray, *, perplexity: float, seed: int) -> np.ndarray:
     )
     with threadpool_limits(limits=1):
         return tsne.fit_transform(embedding).astype(np.float64)
+
+
+def nearest(embedding: np.ndarray, count: int) -> np.ndarray:
+    """Rows of the `count` nearest others of each embedding (n, dim), nearest first: (n, k) int64.
+
+    Euclidean, in float64; of equally far ones the earlier. k is n - 1 where there are no more.
+
+    >>> nearest(np.array([[0.0, 0], [1, 0], [5, 0], [1, 0]]), 2).tolist()
+    [[1, 3], [3, 0], [1, 3], [1, 0]]
+    """
+    embedding = np.asarray(embedding, dtype=np.float64)
+    n_rows = len(embedding)
+    found = np.empty((n_rows, min(count, n_rows - 1)), dtype=np.int64)
+    for row in range(n_rows):
+        far = np.square(embedding - embedding[row]).sum(axis=1)
+        far[row] = np.inf
+        found[row] = np.argsort(far, kind="stable")[: found.shape[1]]
+    return found

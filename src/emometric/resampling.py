@@ -113,9 +113,23 @@ def sign_flip_p(
     """
     held = n.sum(axis=0) > 0
     parts = ((correct - other)[:, held] / n.sum(axis=0)[held]).mean(axis=1)
+    return flip_p(parts, n_resamples=n_resamples, generator=generator)
+
+
+def is_exact(parts: np.ndarray, n_resamples: int) -> bool:
+    """Whether `flip_p` tries every sign vector: those of the parts that are not zero."""
+    return 2.0 ** np.count_nonzero(parts) <= n_resamples
+
+
+def flip_p(parts: np.ndarray, *, n_resamples: int, generator: np.random.Generator) -> float:
+    """Two-sided p of the sign-flip test: parts (units,), whose sum is the statistic.
+
+    The share of sign vectors whose |sum| is at least the observed one: of all of them where
+    `is_exact`, else of `n_resamples` random ones with the observed one counted in.
+    """
     parts = parts[parts != 0]  # flipping nothing changes nothing
     observed = abs(parts.sum())
-    if 2 ** len(parts) <= n_resamples:
+    if is_exact(parts, n_resamples):
         signs = np.array(list(itertools.product((-1, 1), repeat=len(parts))))
         return float(np.mean(np.abs(signs @ parts) >= observed - 1e-12))
     signs = generator.choice((-1, 1), size=(n_resamples, len(parts)))

@@ -15,6 +15,7 @@ from emometric import evaluation, projection
 from emometric.errors import StoreError
 
 GUESSES = ("majority", "speaker_lookup")  # cells that hear nothing and need no interval
+N_NEIGHBOURS = 5  # named for each clip of the map
 
 
 def headline(
@@ -78,31 +79,45 @@ def embedding_map(
 ) -> pd.DataFrame:
     """t-SNE of the training and test clips as the network of the first fold sees them.
 
-    embeddings: columns fold, id, role, embedding; clips: rows with id, speaker, emotion; table:
-    the run's cells table. Columns clip, speaker, emotion, predicted, fold, role, x, y, sorted by
-    clip; `predicted` is None for training clips, which nobody asked about.
+    embeddings: columns fold, id, role, embedding; clips: rows with id, speaker, emotion,
+    activation; table: the run's cells table. Columns clip, speaker, emotion, predicted, fold, role,
+    x, y, activation, neighbours (ids of the nearest clips in the space of the embeddings, nearest
+    first, divided by spaces), sorted by clip; `predicted` is None for training clips, which nobody
+    asked about.
     """
     first = pc.min(embeddings["fold"]).as_py()
     kept = embeddings.filter(
         (pc.field("fold") == first) & pc.field("role").isin(["train", "test"])
     ).sort_by("id")
-    position = projection.tsne(
-        np.stack(kept["embedding"].to_numpy()), perplexity=params.perplexity, seed=seed
-    )
-    labels = clips.set_index("id").loc[kept["id"].to_pylist()]
+    embedding = np.stack(kept["embedding"].to_numpy())
+    position = projection.tsne(embedding, perplexity=params.perplexity, seed=seed)
+    ids = np.array(kept["id"].to_pylist(), dtype=object)
+    near = projection.nearest(embedding, N_NEIGHBOURS)
+    labels = clips.set_index("id").loc[ids]
     predicted = table[table["fold"] == first].set_index("clip")["predicted"]
     return pd.DataFrame(
         {
-            "clip": kept["id"].to_pylist(),
+            "clip": ids,
             "speaker": labels["speaker"].to_numpy(),
             "emotion": labels["emotion"].to_numpy(),
-            "predicted": predicted.reindex(kept["id"].to_pylist()).to_numpy(),
+            "predicted": predicted.reindex(ids).to_numpy(),
             "fold": first,
             "role": kept["role"].to_pylist(),
             "x": position[:, 0].round(4),
             "y": position[:, 1].round(4),
+            "activation": labels["activation"].to_numpy(),
+            "neighbours": [" ".join(ids[row]) for row in near],
         }
     )
+
+
+def trained_on(folder: str | Path) -> dict[str, Any]:
+    """Device and versions of packages that the run's models were trained with (`fold_*.json`)."""
+    models = sorted(Path(folder).glob("fold_*.json"))
+    if not models:
+        raise StoreError(f"no model in {folder}; run `dvc repro` to make it.")
+    about = json.loads(models[0].read_text(encoding="utf-8"))
+    return {"device": about["device"], "versions": about["versions"]}
 
 
 def read_audit(path: str | Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Read params.yaml: refuse what is unknown, and pick each value's scale."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ RUN = {
     "seed": None,
 }
 # Blocks that hold one map of settings for each part of a kind.
-PART_BLOCKS = ("corpora", "features", "encoders", "losses", "decisions", "protocols")
+PART_BLOCKS = ("corpora", "features", "encoders", "losses", "decisions", "protocols", "methods")
 # Blocks with fixed keys.
 BLOCKS = {
     "scale": ORIGINS,
+    "study_scale": ORIGINS,
     "stand_in": ("max_clips",),
     "vad": ("mode", "frame_s", "level_db", "pad_s", "min_speech_s"),
     "training": (
@@ -40,11 +42,25 @@ BLOCKS = {
     ),
     "baseline": ("feature", "decision"),
     "evaluation": ("n_resamples", "confidence", "perplexity"),
+    "grid": ("seed",),
+    "extraction": ("backend", "scheduler"),
+    "pool": ("corpora", "emotions"),
+}
+STUDIED = ("methods", "studies")  # blocks that have a scale of their own
+POOLED = "pooled"  # the corpus that the block `pool` makes of others
+# A study's keys, each with the block that holds what it names (None: replaced settings).
+STUDY = {
+    "method": "methods",
+    "feature": "features",
+    "source": "corpora",
+    "target": "corpora",
+    "settings": None,
 }
 
 
 def read(origin: str, path: str | Path = "params.yaml") -> dict[str, Any]:
-    """All settings, with every `quick:`/`paper:` pair resolved to the scale of `origin`.
+    """All settings, with every `quick:`/`paper:` pair resolved to the scale of `origin`:
+    `scale` for the working run, `study_scale` for the blocks `methods` and `studies`.
 
     Raises ParameterError, in one sentence, for a missing file, an unknown or missing key, a part
     that does not exist, or an unknown scale. What a part's own settings may be, its `Params` say.
@@ -63,10 +79,12 @@ def read(origin: str, path: str | Path = "params.yaml") -> dict[str, Any]:
     _check(raw, path)
     if origin not in ORIGINS:
         raise ParameterError(f"the origin '{origin}' is none of {', '.join(ORIGINS)}; choose one.")
-    scale = raw["scale"][origin]
-    if scale not in SCALES:
-        raise ParameterError(f"{path}: scale.{origin} is '{scale}'; write quick or paper.")
-    return at_scale(raw, scale)
+    for block in ("scale", "study_scale"):
+        scale = raw[block][origin]
+        if scale not in SCALES:
+            raise ParameterError(f"{path}: {block}.{origin} is '{scale}'; write quick or paper.")
+    studied = {block: raw[block] for block in STUDIED}
+    return at_scale(raw, raw["scale"][origin]) | at_scale(studied, raw["study_scale"][origin])
 
 
 def at_scale(value: Any, scale: str) -> Any:
@@ -85,7 +103,7 @@ def at_scale(value: Any, scale: str) -> Any:
 
 
 def _check(raw: Mapping, path: Path) -> None:
-    known = (*RUN, *PART_BLOCKS, *BLOCKS)
+    known = (*RUN, *PART_BLOCKS, *BLOCKS, "studies")
     _check_keys(raw, known, path, "")
     for block, keys in BLOCKS.items():
         _check_keys(_map(raw[block], path, block), keys, path, f"{block}.")
@@ -94,11 +112,47 @@ def _check(raw: Mapping, path: Path) -> None:
             parts.check_name(block, name, parts.available(block))
     if not raw["corpora"]:
         raise ParameterError(f"{path}: corpora names no corpus; write at least one, as 'emodb:'.")
+    _check_pool(raw, path)
     for key, kind in RUN.items():
         if kind:
-            parts.check_name(kind, raw[key], raw[kind])
-    if not isinstance(raw["seed"], int) or raw["seed"] < 0:
-        raise ParameterError(f"{path}: seed is '{raw['seed']}'; write a whole number from 0.")
+            parts.check_name(kind, raw[key], runnable(raw) if kind == "corpora" else raw[kind])
+    for where, seed in (("seed", raw["seed"]), ("grid.seed", raw["grid"]["seed"])):
+        if not isinstance(seed, int) or seed < 0:
+            raise ParameterError(f"{path}: {where} is '{seed}'; write a whole number from 0.")
+    for name in _map(raw["studies"], path, "studies"):
+        _check_study(name, raw, path)
+
+
+def runnable(values: Mapping) -> tuple[str, ...]:
+    """The corpora that a run may name: those under `corpora`, and the pool of them."""
+    return (*values["corpora"], POOLED)
+
+
+def _check_pool(raw: Mapping, path: Path) -> None:
+    if POOLED in raw["corpora"]:
+        raise ParameterError(f"{path}: corpora.{POOLED} is no block; list its corpora under pool.")
+    names = raw["pool"]["corpora"]
+    if not isinstance(names, list):
+        raise ParameterError(f"{path}: pool.corpora must be a list of corpora, one a line.")
+    for name in names:
+        parts.check_name("corpora", name, raw["corpora"])
+
+
+def _check_study(name: Any, raw: Mapping, path: Path) -> None:
+    where = f"studies.{name}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) or name == "run":
+        raise ParameterError(
+            f"{path}: the study '{name}' needs another name; use small letters, digits and _, and "
+            "not 'run'."
+        )
+    study = _map(raw["studies"][name], path, where)
+    _check_keys(study, tuple(STUDY), path, f"{where}.")
+    for key, block in STUDY.items():
+        if block:
+            parts.check_name(block, study[key], raw[block])
+    replaced = _map(study["settings"], path, f"{where}.settings")
+    for key in replaced:
+        parts.check_name(f"methods.{study['method']}", key, raw["methods"][study["method"]] or {})
 
 
 def _map(value: Any, path: Path, where: str) -> Mapping:

@@ -6,23 +6,23 @@ ids and every byte follows from the rows alone: neither the order in which they 
 shows. Nothing is pickled.
 """
 
-import hashlib
 import io
-import struct
 import tempfile
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.lib import format as npy
 
-from emometric import atomic
+from emometric import atomic, shards
 from emometric.errors import StoreError
+from emometric.row_groups import GROUP_ROWS, TableWriter
 
 SHARD_BYTES = 32 * 2**20
+INDEX = "index.parquet"
 INDEX_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -32,8 +32,21 @@ INDEX_SCHEMA = pa.schema(
         ("digest", pa.string()),
     ]
 )
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
+# Functionals that wait in memory until they are written; row groups are no larger.
+_GROUP_BYTES = 64 * 2**20
+_BATCH_ROWS = 2**12  # rows of a table that are in memory as Python objects
+_STACKED = 2**9  # and of functionals, of which a row may be long
 _CURE = "build it again (`dvc repro`)"
+
+
+class Indexed(NamedTuple):
+    """A row of a store's index: where a clip lies, how long it is, and what it must be."""
+
+    id: str
+    shard: int
+    row: int
+    length: int
+    digest: str
 
 
 def write_ragged(
@@ -54,25 +67,61 @@ def write_ragged(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     dtype = np.dtype(dtype).newbyteorder("<")
-    if (folder / "index.parquet").exists():
-        raise StoreError(f"{folder}: there is a store already; write into an empty folder.")
-    with tempfile.TemporaryFile(dir=folder) as spool:
+    with tempfile.TemporaryFile(dir=folder) as spool, IndexWriter(folder) as index:
         waiting, tail = _spool(spool, rows, dtype, folder)
-        index = []
-        for shard, ids in enumerate(_shards(waiting, shard_bytes)):
+        groups = shards.grouped(sorted(waiting), lambda clip_id: waiting[clip_id][2], shard_bytes)
+        for shard, ids in enumerate(groups):
             arrays = []
-            for row, clip_id in enumerate(ids):
+            for clip_id in ids:
                 position, length, n_bytes = waiting[clip_id]
                 spool.seek(position)
-                array = np.frombuffer(spool.read(n_bytes), dtype).reshape(length, *tail)
-                arrays.append(array)
-                index.append((clip_id, shard, row, length, _digest(array)))
-            _write_shard(folder / f"{shard:03d}.npz", ids, arrays)
-    columns = list(zip(*index, strict=True)) if index else [[]] * len(INDEX_SCHEMA)
-    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)],
-                     schema=INDEX_SCHEMA)  # fmt: skip
-    pq.write_table(table, folder / "index.parquet")
-    return len(index)
+                arrays.append(np.frombuffer(spool.read(n_bytes), dtype).reshape(length, *tail))
+            shards.write(folder / shards.name(shard), ids, arrays)
+            for row, (clip_id, array) in enumerate(zip(ids, arrays, strict=True)):
+                index.add(Indexed(clip_id, shard, row, len(array), shards.digest(array)))
+    return len(waiting)
+
+
+class IndexWriter:
+    """Write `index.parquet` of a new store row by row, ids ascending; memory: a part of it."""
+
+    def __init__(self, folder: Path):
+        if (folder / INDEX).exists():
+            raise StoreError(f"{folder}: there is a store already; write into an empty folder.")
+        self._path = folder / INDEX
+        self._table = TableWriter(self._path, INDEX_SCHEMA)
+        self._rows: list[Indexed] = []
+
+    def __enter__(self) -> "IndexWriter":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None:
+            self._flush()
+        self._table.close()
+        if kind is not None:
+            self._path.unlink()
+
+    def add(self, row: Indexed) -> None:
+        """Append a row."""
+        self._rows.append(row)
+        if len(self._rows) == _BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = zip(*self._rows, strict=True) if self._rows else [[]] * len(INDEX_SCHEMA)
+        self._table.add([pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)])
+        self._rows = []
+
+
+def read_index(folder: str | Path, columns: Sequence[str] | None = None) -> Iterator[tuple]:
+    """Rows of a store's index, ids ascending, some at a time in memory; columns: all by default.
+
+    Raises StoreError where the index is missing or damaged.
+    """
+    names = list(columns or INDEX_SCHEMA.names)
+    for batch in read_batches(Path(folder, INDEX), names):
+        yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
 
 
 class Ragged:
@@ -80,13 +129,12 @@ class Ragged:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        columns = read_table(self.folder / "index.parquet").to_pydict()
-        self.ids: tuple[str, ...] = tuple(columns["id"])
-        self.lengths: dict[str, int] = dict(zip(self.ids, columns["length"], strict=True))
-        self._place = dict(
-            zip(self.ids, zip(columns["shard"], columns["row"], strict=True), strict=True)
-        )
-        self._digests = dict(zip(self.ids, columns["digest"], strict=True))
+        index = read_table(self.folder / INDEX)
+        self.ids: tuple[str, ...] = tuple(index["id"].to_pylist())
+        self.lengths: dict[str, int] = dict(zip(self.ids, index["length"].to_pylist(), strict=True))
+        self._place = {clip_id: place for place, clip_id in enumerate(self.ids)}
+        self._shards, self._rows = index["shard"].to_numpy(), index["row"].to_numpy()
+        self._digests = index["digest"]
         self._open: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -97,37 +145,68 @@ class Ragged:
 
     def read(self, clip_id: str) -> np.ndarray:
         """One row, (frames, ...): a copy of its own."""
-        if clip_id not in self._place:
-            raise StoreError(f"{self.folder}: there is no clip '{clip_id}'; {_CURE}.")
-        shard, row = self._place[clip_id]
+        shard, row = self._where(clip_id)
         values, offsets = self._shard(shard)
-        if not 0 <= row < len(offsets) - 1 or offsets[row + 1] > len(values):
-            raise StoreError(f"{self._path(shard)} does not fit its index; {_CURE}.")
-        return np.array(values[offsets[row] : offsets[row + 1]])
+        try:
+            return shards.rows_of(values, offsets, row)
+        except ValueError:
+            raise self._unfit(shard) from None
 
     def read_many(self, ids: Iterable[str]) -> list[np.ndarray]:
-        """Several rows, in the order asked for."""
-        return [self.read(clip_id) for clip_id in ids]
+        """Several rows, in the order asked for; each may be changed without changing another.
+
+        Rows that lie side by side are read at once and stay in one piece of memory.
+        """
+        ids = list(ids)
+        places = [self._where(clip_id) for clip_id in ids]
+        found: list[np.ndarray] = [np.empty(0)] * len(ids)
+        order = sorted(range(len(ids)), key=places.__getitem__)
+        for run in _runs(order, places):
+            rows = self._read_run(*places[run[0]], len(run))
+            for number, row in zip(run, rows, strict=True):
+                found[number] = row
+        return found
 
     def check(self) -> None:
         """Compare every row with its digest; StoreError names the first that differs."""
-        for clip_id in self.ids:
-            if _digest(self.read(clip_id)) != self._digests[clip_id]:
-                shard = self._place[clip_id][0]
-                raise StoreError(f"{self._path(shard)}: '{clip_id}' is damaged; {_CURE}.")
+        for clip_id, digest in zip(self.ids, self._digests.to_pylist(), strict=True):
+            if shards.digest(self.read(clip_id)) != digest:
+                path = self._path(self._where(clip_id)[0])
+                raise StoreError(f"{path}: '{clip_id}' is damaged; {_CURE}.")
+
+    def _where(self, clip_id: str) -> tuple[int, int]:
+        place = self._place.get(clip_id)
+        if place is None:
+            raise StoreError(f"{self.folder}: there is no clip '{clip_id}'; {_CURE}.")
+        return int(self._shards[place]), int(self._rows[place])
 
     def _path(self, shard: int) -> Path:
-        return self.folder / f"{shard:03d}.npz"
+        return self.folder / shards.name(shard)
+
+    def _unfit(self, shard: int) -> StoreError:
+        return StoreError(f"{self._path(shard)} does not fit its index; {_CURE}.")
 
     def _shard(self, shard: int) -> tuple[np.ndarray, np.ndarray]:
         if shard not in self._open:
             path = self._path(shard)
             try:
-                self._open[shard] = (_map_member(path, "values"), _map_member(path, "offsets"))
-            except (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile):
+                self._open[shard] = (
+                    shards.open_member(path, "values"),
+                    shards.open_member(path, "offsets"),
+                )
+            except shards.DAMAGE:
                 state = "damaged" if path.exists() else "missing"
                 raise StoreError(f"{path} is {state}; {_CURE}.") from None
         return self._open[shard]
+
+    def _read_run(self, shard: int, first: int, n_rows: int) -> list[np.ndarray]:
+        """Rows that lie side by side, in one piece of memory."""
+        values, offsets = self._shard(shard)
+        try:
+            with open(self._path(shard), "rb", buffering=0) as file:
+                return shards.read_run(file, values, offsets, first, n_rows)
+        except ValueError:
+            raise self._unfit(shard) from None
 
 
 def write_functionals(
@@ -147,11 +226,37 @@ def write_functionals(
     if len(set(ids)) < len(ids) or len({*names, "id"}) < len(names) + 1:
         raise StoreError(f"{path}: an id or a name occurs twice; give each once.")
     order = sorted(range(len(ids)), key=lambda row: ids[row])
-    columns = {"id": pa.array([ids[row] for row in order], pa.string())}
-    for column, name in enumerate(names):
-        columns[name] = pa.array(np.ascontiguousarray(values[order, column]))
+    rows = ((ids[row], values[row]) for row in order)
+    write_functional_rows(path, names, rows, dtype=values.dtype)
+
+
+def write_functional_rows(
+    path: str | Path,
+    names: Sequence[str],
+    rows: Iterable[tuple[str, np.ndarray]],
+    *,
+    dtype: str | np.dtype,
+) -> int:
+    """The same from (id, values (names,)), ids ascending; the number of rows written.
+
+    Memory: some rows. A table of many clips has several row groups, each of at most 64 MiB.
+    """
+    dtype = np.dtype(dtype)
+    schema = pa.schema(
+        [("id", pa.string()), *((name, pa.from_numpy_dtype(dtype)) for name in names)]
+    )
+    group = max(1, min(GROUP_ROWS, _GROUP_BYTES // max(1, dtype.itemsize * len(names))))
+    n_rows = 0
     with atomic.new_file(path) as aside:
-        pq.write_table(pa.table(columns), aside)
+        table = TableWriter(aside, schema, group)
+        rows = iter(rows)
+        while several := list(islice(rows, min(group, _STACKED))):
+            values = np.stack([row for _, row in several]).astype(dtype, copy=False)
+            columns = np.ascontiguousarray(values.T)
+            table.add([pa.array([clip_id for clip_id, _ in several], pa.string()), *columns])
+            n_rows += len(several)
+        table.close()
+    return n_rows
 
 
 def read_functionals(path: str | Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
@@ -173,6 +278,31 @@ def read_table(path: str | Path) -> pa.Table:
         return pq.read_table(path)
     except (OSError, pa.ArrowException):
         raise StoreError(f"{path} is damaged; {_CURE}.") from None
+
+
+def read_batches(path: str | Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a Parquet file, some thousand rows at a time; errors as in `read_table`."""
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no such table; {_CURE}.")
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
+    except (OSError, pa.ArrowException):
+        raise StoreError(f"{path} is damaged; {_CURE}.") from None
+
+
+def _runs(order: list[int], places: list[tuple[int, int]]) -> Iterator[list[int]]:
+    """Numbers of rows that lie side by side in one shard: each run is one read."""
+    run: list[int] = []
+    for number in order:
+        shard, row = places[number]
+        if run and places[run[-1]] != (shard, row - 1):
+            yield run
+            run = []
+        run.append(number)
+    if run:
+        yield run
 
 
 def _spool(
@@ -197,51 +327,3 @@ def _spool(
         waiting[clip_id] = (position, len(array), len(data))
         position += len(data)
     return waiting, tail or ()
-
-
-def _shards(waiting: dict[str, tuple[int, int, int]], shard_bytes: int) -> Iterable[list[str]]:
-    ids: list[str] = []
-    size = 0
-    for clip_id in sorted(waiting):
-        n_bytes = waiting[clip_id][2]
-        if ids and size + n_bytes > shard_bytes:
-            yield ids
-            ids, size = [], 0
-        ids.append(clip_id)
-        size += n_bytes
-    if ids:
-        yield ids
-
-
-def _digest(array: np.ndarray) -> str:
-    head = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.blake2b(head + array.tobytes(), digest_size=16).hexdigest()
-
-
-def _write_shard(path: Path, ids: list[str], arrays: list[np.ndarray]) -> None:
-    """One NPZ file. Not through np.savez: the bytes must not hang on its or zipfile's defaults."""
-    members = {
-        "values": np.concatenate(arrays),
-        "offsets": np.cumsum([0, *(len(array) for array in arrays)]).astype("<i8"),
-        "ids": np.array([clip_id.encode() for clip_id in ids]),  # fixed width, UTF-8
-    }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in members.items():
-            info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            info.create_system = 3
-            with archive.open(info, "w", force_zip64=True) as member:
-                npy.write_array(member, array, version=(1, 0), allow_pickle=False)
-
-
-def _map_member(path: Path, name: str) -> np.ndarray:
-    """A member of an uncompressed NPZ file as an array on the file itself; nothing is read yet."""
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        info = archive.getinfo(f"{name}.npy")
-        file.seek(info.header_offset)
-        name_length, extra_length = struct.unpack("<26xHH", file.read(30))
-        file.seek(info.header_offset + 30 + name_length + extra_length)
-        npy.read_magic(file)
-        shape, _, dtype = npy.read_array_header_1_0(file)
-        if 0 in shape:
-            return np.empty(shape, dtype)
-        return np.memmap(path, dtype, "r", file.tell(), shape)

@@ -61,8 +61,9 @@ class Epoch:
 class Clips:
     """Frame sequences with labels, end to end in one float16 tensor: crops are cheap to take.
 
-    features: each (frames, bins), frames >= 1; emotion, speaker: (n,) int64. The tensor lies on
-    `device` where it takes at most half of the free memory there, else on the CPU.
+    features: each (frames, bins), frames >= 1; emotion, speaker: (n,) int64; affect: (n, 2)
+    activation and valence, NaN where nobody rated, or None. The tensor lies on `device` where it
+    takes at most half of the free memory there, else on the CPU.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Clips:
         emotion: np.ndarray,
         speaker: np.ndarray,
         device: torch.device,
+        affect: np.ndarray | None = None,
     ):
         self.device = device
+        self.affect = None if affect is None else torch.from_numpy(np.array(affect, np.float32))
         self.emotion, self.speaker = np.asarray(emotion), np.asarray(speaker)
         self.lengths = np.array([len(one) for one in features], dtype=np.int64)
         self.starts = np.cumsum(self.lengths) - self.lengths
@@ -102,6 +105,7 @@ class Clips:
             lengths=lengths.to(self.device),
             emotion=torch.from_numpy(self.emotion[positions]).to(self.device),
             speaker=torch.from_numpy(self.speaker[positions]).to(self.device),
+            affect=None if self.affect is None else self.affect[positions].to(self.device),
         )
 
     def crops(self, positions: np.ndarray, frames: int, where: np.ndarray) -> Batch:

@@ -21,12 +21,15 @@ _CHUNK = 128  # clips decoded before they are written: bounds the memory
 
 @dataclass(frozen=True, kw_only=True)
 class Acquired:
-    """How many clips were stored, how many of them with activation and valence, and how many files
-    were left out, for either reason.
+    """How many clips were stored; how many of them have no emotion of the vocabulary (the owner's
+    lies outside it, or there is none), have activation and valence, and have listeners' rates; and
+    how many files were left out, for either reason.
     """
 
     n_clips: int
+    n_unlabelled: int
     n_rated: int
+    n_recognised: int
     n_excluded: int
     n_rejected: int
 
@@ -72,7 +75,9 @@ def acquire(
     kinds = [reject.kind for reject in rejects]
     return Acquired(
         n_clips=len(labels),
+        n_unlabelled=sum(row["emotion"] is None for row in labels),
         n_rated=sum(None not in (row["activation"], row["valence"]) for row in labels),
+        n_recognised=sum(row["recognition"] is not None for row in labels),
         n_excluded=kinds.count("excluded"),
         n_rejected=kinds.count("rejected"),
     )

@@ -12,21 +12,68 @@ the recording that nobody can open), and 454 of today's 604 recordings.
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
+from emometric.acquisition.listing import LabelTable, labelled
 from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
 from emometric.errors import CorpusError
 
 FOLDER = "das2022"  # in or beside a corpus's own folder: looked for where no path is named
 FILES = {"aesdd": "AESD.csv", "cafe": "CAFE.csv", "emodb": "EMO_DB.csv", "urdu": "URDU.csv"}
+ROWS = {"aesdd": 455, "cafe": 936, "emodb": 535, "urdu": 400}  # as published
 SCALE = (1.0, 5.0)
 COLUMNS = ("filename", "activation", "valence")
 _MISSPELT = {"filname": "filename"}
 
 Ratings = tuple[float, float]  # activation, valence
+Found = Iterator[Clip | Reject]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
+
+    affect: das2022's labels, as a path of their file or folder; None: from a folder `das2022` in or
+    beside the corpus's own, where there is one.
+    """
+
+    exclusions: bool = True
+    affect: str | None = None
+
+
+class Reader(NamedTuple):
+    """What a corpus has whose labels are its names, and das2022's ratings.
+
+    clips(root, params): the recordings below `root`, sorted by path, each with its labels or a
+    reject. label_files(root, params): das2022's file, where it is. label_tables(root, params):
+    what is published of it.
+    """
+
+    clips: Callable[[Path, Params], Found]
+    label_files: Callable[[Path, Params], list[Path]]
+    label_tables: Callable[[Path, Params], list[LabelTable]]
+
+
+def reader(corpus: str, read_name: Callable[[PurePosixPath], Clip]) -> Reader:
+    """The reader of a corpus with das2022's ratings; read_name: the clip of a path below its root,
+    or UnknownName.
+    """
+
+    def clips(root: Path, params: Params) -> Found:
+        return rated(labelled(root, read_name), corpus, root, params.affect)
+
+    def label_files(root: Path, params: Params) -> list[Path]:
+        path = label_file(corpus, root, params.affect)
+        return [path] if path else []
+
+    def label_tables(root: Path, params: Params) -> list[LabelTable]:
+        return [label_table(corpus, root, params)]
+
+    return Reader(clips, label_files, label_tables)
 
 
 def rated(
@@ -73,6 +120,19 @@ def label_file(corpus: str, root: Path, labels: str | Path | None) -> Path | Non
             f"under corpora.{corpus}.affect in params.yaml, or write null there."
         )
     return path
+
+
+def label_table(corpus: str, root: Path, params: Params) -> LabelTable:
+    """How many recordings das2022's file of a corpus rates, and how many it should."""
+    path = label_file(corpus, root, params.affect)
+    return LabelTable(
+        name=f"{FOLDER}/{FILES[corpus]}",
+        says="das2022's activation and valence",
+        n_rows=len(read(path)) if path else None,
+        n_published=ROWS[corpus],
+        path=path,
+        sha256=REMOTES[corpus].sha256,
+    )
 
 
 def read(path: Path) -> dict[str, Ratings | None]:

@@ -201,7 +201,7 @@ def _database(corpus: str, rows: pd.DataFrame, origin: str):
         corpus,
         source=part.URL or "",
         usage=audformat.define.Usage.OTHER,
-        languages=None if language == "und" else [language],
+        languages=None if language in ("und", "mul") else [language],
         description=" ".join(filter(None, (f"{part.NAME}.", part.CITATION, stand_in))),
         license=part.LICENCE,
         license_url=part.LICENCE_URL,
@@ -216,7 +216,7 @@ def _database(corpus: str, rows: pd.DataFrame, origin: str):
             database.schemes[name] = audformat.Scheme(labels=words)
             table[name] = audformat.Column(scheme_id=name)
             table[name].set(rows[name])
-    for name in ("activation", "valence", "dominance"):
+    for name in ("activation", "valence", "dominance", "recognition", "naturalness"):
         if rows[name].notna().any():
             database.schemes[name] = audformat.Scheme("float")
             table[name] = audformat.Column(scheme_id=name)

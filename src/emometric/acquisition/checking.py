@@ -1,7 +1,6 @@
 """Check a corpus on this machine against what its owner publishes, and against what was linked."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,8 @@ from types import ModuleType
 import joblib
 
 from emometric import console, parts
-from emometric.acquisition import exclusions, listing, published, roots
+from emometric.acquisition import counting, exclusions, listing, published, roots
+from emometric.acquisition.counting import Counted
 from emometric.acquisition.published import Published
 from emometric.audio import MIN_S, SUFFIXES
 from emometric.bench import measuring
@@ -32,7 +32,10 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was found; `checked` and `not_checked` say in words what this rests on."""
+    """What was found; `checked` and `not_checked` say in words what this rests on.
+
+    is_partial: the corpus is published in parts, not all of which are here whole.
+    """
 
     corpus: str
     n_recordings: int
@@ -40,6 +43,7 @@ class Report:
     hours: float
     shortest_s: float
     longest_s: float
+    is_partial: bool = False
     checked: list[str] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -82,12 +86,17 @@ def check(corpus: str, folder: Path, *, linked: Mapping[str, str] | None = None)
         for item in exclusions.leave_out(found, corpus)
         if isinstance(item, Reject) and item.kind == "excluded"
     }
+    counts, labels = Counted(), Counted()
     if found:
-        problems += _counts(part, [item for item in found if isinstance(item, Clip)], known)
+        labels = counting.labels(part, folder)
+        counts = counting.clips(part, [item for item in found if isinstance(item, Clip)], known)
+    problems += [Problem("count", *wrong) for wrong in (*counts.wrong, *labels.wrong)]
+    problems += [Problem("altered", *altered) for altered in labels.altered]
+    problems += _linked_labels(part, folder, linked)
     owners = {path: names.sha256(id_, path) if names else None for path, id_ in clip_id.items()}
     heard = _listen(folder, [str(path) for path in paths], owners, part.CHANNEL)
     problems += _bytes(heard, owners, linked) + _sound(heard, known)
-    checked, not_checked = _basis(heard, names, linked, part, len(known))
+    checked, not_checked = _basis(heard, names, linked, len(known))
     seconds = [one.measures.seconds for one in heard if one.measures]
     return Report(
         corpus=corpus,
@@ -96,8 +105,9 @@ def check(corpus: str, folder: Path, *, linked: Mapping[str, str] | None = None)
         hours=sum(seconds) / 3600,
         shortest_s=min(seconds, default=0.0),
         longest_s=max(seconds, default=0.0),
-        checked=checked,
-        not_checked=not_checked,
+        is_partial=counts.is_partial,
+        checked=[*counts.checked, *labels.checked, *checked],
+        not_checked=[*counts.not_checked, *labels.not_checked, *not_checked],
         problems=sorted(problems, key=lambda p: (KINDS.index(p.kind), p.path, p.detail)),
     )
 
@@ -160,6 +170,22 @@ def _names(
     return problems
 
 
+def _linked_labels(part: ModuleType, folder: Path, linked: Mapping[str, str]) -> list[Problem]:
+    """Label files that have gone or changed since they were linked."""
+    files = part.label_files(folder, part.Params()) if hasattr(part, "label_files") else []
+    here = {roots.recorded(path, folder): path for path in files if path.is_file()}
+    problems = [
+        Problem("missing", name, "was here when it was linked")
+        for name in linked
+        if PurePosixPath(name).suffix.lower() not in SUFFIXES and name not in here
+    ]
+    return problems + [
+        Problem("altered", name, "its bytes have changed since the link")
+        for name, path in here.items()
+        if name in linked and linked[name] != roots.digest(path)[0]
+    ]
+
+
 def _bytes(
     heard: list[_Heard], owners: Mapping[str, str | None], linked: Mapping[str, str]
 ) -> list[Problem]:
@@ -182,36 +208,14 @@ def _sound(heard: list[_Heard], known: Set[str]) -> list[Problem]:
     ]
 
 
-def _counts(part: ModuleType, clips: list[Clip], known: Set[str]) -> list[Problem]:
-    """Clips, speakers and clips of each emotion, with or without the known faults."""
-    with_faults = _count(clips)
-    without = _count([clip for clip in clips if clip.path not in known])
-    expected = {"clips": part.N_CLIPS, "speakers": part.N_SPEAKERS}
-    expected |= {f"clips of {emotion}": n for emotion, n in (part.CLIPS_BY_EMOTION or {}).items()}
-    return [
-        Problem("count", what, f"{with_faults.get(what, 0)} are here, {n} are published")
-        for what, n in expected.items()
-        if n is not None and n not in (with_faults.get(what, 0), without.get(what, 0))
-    ]
-
-
-def _count(clips: list[Clip]) -> dict[str, int]:
-    counted = Counter(f"clips of {clip.emotion}" for clip in clips if clip.emotion is not None)
-    return {"clips": len(clips), "speakers": len({clip.speaker for clip in clips}), **counted}
-
-
 def _basis(
     heard: list[_Heard],
     names: Published | None,
     linked: Mapping[str, str],
-    part: ModuleType,
     n_known: int,
 ) -> tuple[list[str], list[str]]:
     """In words: what was checked, and what could not be."""
-    checked = [
-        f"counts of clips, speakers and emotions, as published ({part.URL})",
-        f"sound and length: {len(heard)} recordings decoded whole",
-    ]
+    checked = [f"sound and length: {len(heard)} recordings decoded whole"]
     not_checked = []
     if names is not None:
         checked.append(f"names: {len(names.recordings)} ({names.source})")

@@ -1,6 +1,7 @@
 """Walk a corpus: every recording becomes a labelled clip or a reject with its reason."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from emometric.audio import SUFFIXES
@@ -10,6 +11,22 @@ from emometric.errors import CorpusError
 
 class UnknownName(Exception):
     """A recording's name or folder does not follow its owner's grammar; the message says how."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelTable:
+    """A file, or several of one kind, that says more of the recordings than their names do.
+
+    says: what of. n_rows: recordings that it labels, None where it is not here; n_published: as
+    published, None where nobody says. path, sha256: the file, where its bytes are published.
+    """
+
+    name: str
+    says: str
+    n_rows: int | None
+    n_published: int | None
+    path: Path | None = None
+    sha256: str | None = None
 
 
 def recordings(root: Path) -> list[PurePosixPath]:

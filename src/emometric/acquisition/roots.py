@@ -201,7 +201,7 @@ def _survey(folder: Path, corpus: str, params: Any) -> tuple[dict, dict[str, str
     for path, (content, size) in zip(
         every, console.progress(hashed, total=len(every), what=corpus, unit="files"), strict=True
     ):
-        found[_recorded(path, folder)] = content
+        found[recorded(path, folder)] = content
         n_bytes += size
     return record | {
         "state": "present",
@@ -212,7 +212,7 @@ def _survey(folder: Path, corpus: str, params: Any) -> tuple[dict, dict[str, str
     }, found
 
 
-def _recorded(path: PurePosixPath | Path, folder: Path) -> str:
+def recorded(path: PurePosixPath | Path, folder: Path) -> str:
     """The path below the folder; of a label file that lies elsewhere the name alone."""
     if isinstance(path, Path):
         return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name

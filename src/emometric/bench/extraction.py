@@ -2,32 +2,35 @@
 
 Who is compared, for each feature, on the same recordings:
 - Spectra, "decoded": librosa, one clip at a time, as in `plain_ways`, from samples in memory,
-  against the pipeline's own path from its store of decoded clips.
-- Spectra, "file": the same with reading the file on both sides.
+  against the pipeline's own path from its store of decoded clips; both give float32.
+- Spectra, "file": the same with decoding the files on both sides.
 - openSMILE's sets, "file": `Smile.process_file` in a loop and `process_files` with workers.
 - What has no plain way in Python (modulation): ours alone.
-"One core": everything in this process, BLAS with one thread. "All cores": joblib's processes, each
-with one thread, started and warm, as extraction has them after a second; each takes its clips from
-the files or the store by itself, and the values stay with the workers, as they do in extraction.
+- "Stored", from decoded clips: all of `extraction.extract_corpus`, which begins with an empty clip
+  cache and ends with that and a feature store on the disk. No plain way writes anything.
+Silence is kept on both sides. "One core": everything in this process, BLAS with one thread. "All
+cores": joblib's processes, each with one thread, started and warm, as extraction has them after a
+second, in tasks as large as extraction's; the values stay with the workers, as they do there.
 """
 
 import os
+import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import joblib
 import numpy as np
 import threadpoolctl
 
-from emometric import audio, parts, store
-from emometric.bench import plain_ways
+from emometric import audio, clip_tasks, extraction, parts, store
+from emometric.bench import plain_ways, recordings
 from emometric.bench.plain_ways import Way
-from emometric.errors import AudioError, ParameterError
+from emometric.clip_tasks import Job
+from emometric.errors import ParameterError
 
 FEATURES = (
     "spectrogram",
@@ -41,8 +44,9 @@ FEATURES = (
 )
 STARTS = ("decoded", "file")
 OURS, OURS_ALL = "emometric, one core", "emometric, all cores"
-_LEAST_S = 0.5  # a turn that is shorter repeats the clips until it lasts so long
-_PIECE_S = 0.02  # of work to hand to a worker at once
+STORED, STORED_ALL = "emometric stored, one core", "emometric stored, all cores"
+_LEAST_S = 1.5  # a turn that is shorter takes the clips several times
+_TASKS = 16  # for each process, as in `extraction`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ class Row:
 
     x_real_time: seconds of audio for each second, at the median round; ratio: to the first row of
     its feature and start, which is the plain way where there is one; scaling: all cores against one
-    core of the same program, None elsewhere.
+    core of the same, None elsewhere.
     """
 
     feature: str
@@ -78,16 +82,6 @@ class Bench:
     rows: tuple[Row, ...]
 
 
-def sample(folder: str | Path, n_clips: int) -> list[Path]:
-    """The same clips each time: `n_clips` recordings below a folder, evenly spaced by name."""
-    files = sorted(
-        path for path in Path(folder).rglob("*") if path.suffix.lower() in audio.SUFFIXES
-    )
-    if not files:
-        raise AudioError(f"{folder}: there are no recordings; name a folder that holds some.")
-    return [files[place] for place in np.linspace(0, len(files) - 1, n_clips).round().astype(int)]
-
-
 def features(
     files: Sequence[Path], names: Sequence[str], *, n_rounds: int = 5, n_jobs: int = -1
 ) -> Bench:
@@ -104,18 +98,14 @@ def features(
         tempfile.TemporaryDirectory() as folder,
         threadpoolctl.threadpool_limits(1),
         joblib.parallel_config(backend="loky", inner_max_num_threads=1),
-        joblib.Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch="all") as workers,
     ):
-        waveforms = [audio.read_waveform(path) for path in files]
-        ids = [f"{number:06d}" for number in range(len(files))]
-        pcm = zip(ids, map(audio.to_pcm16, waveforms), strict=True)
-        store.write_ragged(folder, pcm, dtype="int16")
+        waveforms = tuple(audio.read_waveform(path) for path in files)
         audio_s = sum(map(len, waveforms)) / audio.RATE_HZ
         rows: list[Row] = []
         for name in names:
             for start in STARTS:
-                task = _Task(name, start, tuple(files), tuple(waveforms), folder, tuple(ids))
-                timings = _interleave(_ways(task, workers, n_jobs), n_rounds)
+                task = _Task(name, start, tuple(files), waveforms, Path(folder))
+                timings = _interleave(_ways(task, n_jobs), n_rounds)
                 rows += _rows(name, start, timings, audio_s)
     return Bench(
         n_clips=len(files),
@@ -135,69 +125,97 @@ def as_json(bench: Bench) -> dict:
 
 @dataclass(frozen=True)
 class _Task:
-    """One feature of some recordings: as files, as samples, and as a store of int16 samples."""
+    """One feature of some recordings, as files and as samples; folder: for what is written."""
 
     feature: str
     start: str
     files: tuple[Path, ...]
     waveforms: tuple[np.ndarray, ...]
-    folder: str
-    ids: tuple[str, ...]
+    folder: Path
 
 
-def _ways(task: _Task, workers: joblib.Parallel, n_jobs: int) -> dict[str, Way]:
+def _ways(task: _Task, n_jobs: int) -> dict[str, Way]:
     """Every way to extract a feature; the plain ones first."""
-    feature_set = getattr(parts.load("features", task.feature), "SET", None)
-    if feature_set is not None and task.start == "decoded":
-        return {}
     from_file = task.start == "file"
-    if feature_set is not None:
+    feature_set = getattr(parts.load("features", task.feature), "SET", None)
+    if feature_set is None:
+        ways = plain_ways.librosa_ways(task.feature, task.files if from_file else task.waveforms)
+    elif from_file:
         ways = plain_ways.opensmile_ways(feature_set, task.files, n_jobs)
     else:
-        ways = plain_ways.librosa_ways(task.feature, task.files if from_file else task.waveforms)
-    sources, folder = (task.files, None) if from_file else (task.ids, task.folder)
-    ways[OURS] = lambda n_laps: _extract(task.feature, sources * n_laps, folder)
-    if n_jobs > 1:
-        _extract(task.feature, sources[:1], folder)  # what is set up once is no part of a clip
-        clip_s = _turn_s(ways[OURS], 1) / len(sources)
-        size = max(1, round(_PIECE_S / clip_s))
-
-        def all_cores(n_laps: int) -> object:
-            rest = sources * n_laps
-            pieces = [rest[at : at + size] for at in range(0, len(rest), size)]
-            return workers(joblib.delayed(_extract)(task.feature, each, folder) for each in pieces)
-
-        ways[OURS_ALL] = all_cores
+        ways = {}
+    if from_file or feature_set is None:
+        clips = str(_decoded(task, 1).clips)
+        sources = task.files if from_file else tuple(_jobs(clips))
+        ways[OURS] = lambda n_laps: _values(task.feature, sources * n_laps, clips)
+        if n_jobs > 1:
+            ways[OURS_ALL] = lambda n_laps: _all_cores(
+                task.feature, sources * n_laps, clips, n_jobs
+            )
+    if not from_file:
+        ways[STORED] = lambda n_laps: _store(task, n_laps, 1)
+        if n_jobs > 1:
+            ways[STORED_ALL] = lambda n_laps: _store(task, n_laps, n_jobs)
     return ways
 
 
-def _extract(feature: str, sources: Sequence[Path | str], folder: str | None) -> int:
-    """Extract from files, or from ids in a store; the number of values, which are dropped."""
+def _jobs(clips: str) -> Iterator[Job]:
+    for clip_id, shard, row, length in store.read_index(clips, ("id", "shard", "row", "length")):
+        yield Job(id=clip_id, entry="", voiced=(), shard=shard, row=row, n_samples=length)
+
+
+def _all_cores(feature: str, sources: Sequence[Path | Job], clips: str, n_jobs: int) -> int:
+    size = max(1, round(len(sources) / (_TASKS * n_jobs)))
+    pieces = (sources[start : start + size] for start in range(0, len(sources), size))
+    with joblib.Parallel(n_jobs=n_jobs, batch_size=1) as parallel:
+        return sum(parallel(joblib.delayed(_values)(feature, each, clips) for each in pieces))
+
+
+def _values(feature: str, sources: Sequence[Path | Job], clips: str) -> int:
+    """Extract from files, or from clips of a store; the number of values, which are dropped."""
     part = parts.load("features", feature)
-    params = part.Params()
-    clips = None if folder is None else _opened(folder)
-    n_values = 0
-    for source in sources:
-        if clips is None:
-            waveform = audio.read_waveform(source)
-        else:
-            waveform = audio.from_pcm16(clips.read(source))
-        n_values += part.extract(waveform, audio.RATE_HZ, params).size
-    return n_values
+    params = replace(part.Params(), silence="keep")
+    if sources and isinstance(sources[0], Path):
+        waveforms = map(audio.read_waveform, sources)
+    else:
+        waveforms = map(audio.from_pcm16, clip_tasks.read_samples(clips, sources))
+    return sum(part.extract(waveform, audio.RATE_HZ, params).size for waveform in waveforms)
 
 
-@cache
-def _opened(folder: str) -> store.Ragged:
-    """A store is opened once in each process."""
-    return store.Ragged(folder)
+def _store(task: _Task, n_laps: int, n_jobs: int) -> Callable[[], None]:
+    """Extract a corpus whole; what removes the store and the cache that this wrote."""
+    part = parts.load("features", task.feature)
+    corpus = _decoded(task, n_laps)
+    folder = Path(tempfile.mkdtemp(dir=task.folder))
+    extraction.extract_corpus(
+        task.feature,
+        replace(part.Params(), silence="keep"),
+        corpus.manifest,
+        corpus.clips,
+        folder / "features",
+        cache_folder=folder / "cache",
+        n_jobs=n_jobs,
+    )
+    return lambda: shutil.rmtree(folder)
+
+
+def _decoded(task: _Task, n_laps: int) -> recordings.Decoded:
+    """The clips so many times over, decoded once (in a turn that does not count)."""
+    folder = task.folder / f"{n_laps} laps"
+    if not folder.exists():
+        recordings.decode(task.files, folder, n_laps=n_laps)
+    return recordings.Decoded(
+        manifest=folder / "manifest.parquet", clips=folder / "clips", audio_s=0.0
+    )
 
 
 def _interleave(ways: dict[str, Way], n_rounds: int) -> dict[str, list[float]]:
     """Seconds that each way takes for all recordings, one figure a round."""
     n_laps = {}
     for name, way in ways.items():
-        way(1)  # warm: imports, tables, workers, the files in memory
+        _turn_s(way, 1)  # warm: imports, tables, the files in memory
         n_laps[name] = max(1, round(_LEAST_S / _turn_s(way, 1)))
+        _turn_s(way, n_laps[name])  # and workers, which a short turn does without
     timings: dict[str, list[float]] = {name: [] for name in ways}
     order = list(ways)
     for _ in range(n_rounds):
@@ -209,12 +227,16 @@ def _interleave(ways: dict[str, Way], n_rounds: int) -> dict[str, list[float]]:
 
 def _turn_s(way: Way, n_laps: int) -> float:
     began = time.perf_counter()
-    way(n_laps)
-    return time.perf_counter() - began
+    clear = way(n_laps)
+    seconds = time.perf_counter() - began
+    if callable(clear):
+        clear()
+    return seconds
 
 
 def _rows(feature: str, start: str, timings: dict[str, list[float]], audio_s: float) -> list[Row]:
     medians = {way: statistics.median(seconds) for way, seconds in timings.items()}
+    alone = {OURS_ALL: OURS, STORED_ALL: STORED}
     first = next(iter(medians.values()), None)
     return [
         Row(
@@ -223,7 +245,7 @@ def _rows(feature: str, start: str, timings: dict[str, list[float]], audio_s: fl
             way=way,
             x_real_time=audio_s / medians[way],
             ratio=first / medians[way],
-            scaling=medians[OURS] / medians[way] if way == OURS_ALL else None,
+            scaling=medians[alone[way]] / medians[way] if way in alone else None,
             median_s=medians[way],
             fastest_s=min(seconds),
             slowest_s=max(seconds),

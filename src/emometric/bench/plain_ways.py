@@ -8,7 +8,7 @@ import numpy as np
 from emometric import audio, parts
 from emometric.errors import PipelineError
 
-# Extract a feature of all recordings, so many times.
+# Extract a feature of all recordings, so many times; what it gives, if it can be called, clears up.
 Way = Callable[[int], object]
 
 

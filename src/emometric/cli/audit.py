@@ -31,7 +31,7 @@ def look(
     protocol = protocol or ("foreign" if folds else values["protocol"])
     corpus = corpus or values["corpus"]
     parts.check_name("protocols", protocol, values["protocols"])
-    parts.check_name("corpora", corpus, values["corpora"])
+    parts.check_name("corpora", corpus, settings.runnable(values))
     block = dict(values["protocols"][protocol])
     if folds is not None:
         block["path"] = str(folds)

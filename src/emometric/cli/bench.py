@@ -1,6 +1,8 @@
 """`emometric bench`: how fast it is here, against the plain way of the field."""
 
 import json
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,18 +12,15 @@ from emometric import parts
 from emometric.errors import CorpusError
 
 if TYPE_CHECKING:
+    from emometric.bench.corpus_cost import Cost
     from emometric.bench.extraction import Bench
+    from emometric.bench.training import Bench as TrainingBench
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="How fast it is here, against the plain way of the field.",
 )
-
-
-@app.callback()
-def main() -> None:
-    """Keep `features` a word of its own, also while it is the only command."""
 
 
 @app.command()
@@ -40,18 +39,88 @@ def features(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Time every extractor on recordings, per core and with all cores."""
-    from emometric.bench import extraction  # half a second, for which no other command waits
+    from emometric.bench import extraction, recordings  # half a second: no other command waits
 
-    if folder is None and root is None:
-        raise CorpusError(
-            "no recordings named; name a folder: emometric bench features FOLDER, or set "
-            "EMOMETRIC_CORPORA."
-        )
+    where = _recordings(folder, root)
     for name in feature or ():
         parts.check_name("features", name, parts.available("features"))
-    files = extraction.sample(folder or root / "ravdess", clips)
+    files = recordings.sample(where, clips)
     found = extraction.features(files, feature or extraction.FEATURES, n_rounds=rounds, n_jobs=jobs)
     print(json.dumps(extraction.as_json(found)) if as_json else _text(found))
+
+
+@app.command("store")
+def feature_store(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Recordings; default: ravdess in EMOMETRIC_CORPORA."),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(envvar="EMOMETRIC_CORPORA", hidden=True)] = None,
+    feature: Annotated[
+        list[str] | None, typer.Option(help="One extractor, or several; default: all but ssl.")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=3, help="Recordings, evenly spaced by name; default: all.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="The median of these counts.")] = 3,
+    jobs: Annotated[int, typer.Option(help="Processes of 'all cores'; -1: one a core.")] = -1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure what a corpus costs: extraction, one clip more, reading, memory and disk.
+
+    Takes as long as extracting the corpus three times with each extractor, in each round.
+    """
+    from emometric.bench import corpus_cost, extraction, recordings
+
+    where = _recordings(folder, root)
+    for name in feature or ():
+        parts.check_name("features", name, parts.available("features"))
+    files = recordings.sample(where, clips) if clips else recordings.every(where)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = corpus_cost.measure(
+            files, feature or extraction.FEATURES, Path(scratch), n_rounds=rounds, n_jobs=jobs
+        )
+    print(json.dumps(corpus_cost.as_json(found)) if as_json else _cost_text(found, rounds))
+
+
+def _recordings(folder: Path | None, root: Path | None) -> Path:
+    if folder is None and root is None:
+        raise CorpusError(
+            "no recordings named; name a folder (emometric bench features FOLDER), or set "
+            "EMOMETRIC_CORPORA."
+        )
+    return folder or root / "ravdess"
+
+
+@app.command()
+def training(
+    repeats: Annotated[int, typer.Option(min=1, help="Of each number of speakers.")] = 10,
+    steps: Annotated[int, typer.Option(min=1, help="That each network takes.")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="The median of these counts.")] = 5,
+    threads: Annotated[int, typer.Option(help="Of 'all threads'; 0: as torch has it.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time a paper's grid of small networks: one batched program, or cell by cell."""
+    from emometric.bench import training as bench  # torch: no other command waits for it
+
+    found = bench.training(
+        n_repeats=repeats, n_steps=steps, n_rounds=rounds, n_threads=threads or None
+    )
+    print(json.dumps(bench.as_json(found)) if as_json else _training_text(found))
+
+
+def _training_text(found: "TrainingBench") -> str:
+    head = (
+        f"feng2020's fine-tuning: {found.n_cells} networks, {found.n_steps} steps each; medians of "
+        f"{found.n_rounds} rounds; {found.n_threads} threads are all; load {found.load_before:.1f} "
+        f"before, {found.load_after:.1f} after"
+    )
+    lines = [("way", "seconds", "steps a second", "times faster")]
+    lines += [
+        (row.way, f"{row.median_s:.2f}", f"{row.cell_steps_per_s:.0f}", f"{row.ratio:.1f}")
+        for row in found.rows
+    ]
+    return "\n".join([head, *_aligned(lines, n_left=1)])
 
 
 def _text(found: "Bench") -> str:
@@ -65,12 +134,45 @@ def _text(found: "Bench") -> str:
         scaling = "" if row.scaling is None else f"{row.scaling:.2f}"
         speed = f"{row.x_real_time:.0f}"
         lines.append((row.feature, row.start, row.way, speed, f"{row.ratio:.2f}", scaling))
+    return "\n".join([head, *_aligned(lines, n_left=3)])
+
+
+def _cost_text(found: Sequence["Cost"], n_rounds: int) -> str:
+    first = found[0]
+    head = (
+        f"{first.n_clips} clips, {first.audio_s:.0f} s; medians of {n_rounds} rounds; "
+        f"{first.n_jobs} processes are all cores; seconds of whole processes, start-up among them"
+    )
+    lines = [("feature", "start-up", "one core", "all cores", "nothing new", "one more, last",
+              "first", "share", "s/h and core", "peak MB", "cache MB", "files", "store MB", "files",
+              "read GB/s")]  # fmt: skip
+    for one in found:
+        seconds = (one.start_s, one.full_one_core_s, one.full_s, one.unchanged_s,
+                   one.added_last_s, one.added_first_s)  # fmt: skip
+        lines.append(
+            (
+                one.feature,
+                *(f"{each:.2f}" for each in seconds),
+                f"{one.added_share:.1%}",
+                f"{one.core_s_per_hour:.1f}",
+                "?" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f}",
+                f"{one.cache_bytes / 1e6:.1f}",
+                f"{one.cache_files}",
+                f"{one.store_bytes / 1e6:.1f}",
+                f"{one.store_files}",
+                f"{one.read_gb_s:.2f}",
+            )
+        )
+    return "\n".join([head, *_aligned(lines, n_left=1)])
+
+
+def _aligned(lines: list[tuple[str, ...]], n_left: int) -> list[str]:
+    """Columns of one width each; the first `n_left` begin at the left, the others end alike."""
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    table = [
+    return [
         "  ".join(
-            cell.ljust(width) if column < 3 else cell.rjust(width)
+            cell.ljust(width) if column < n_left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     ]
-    return "\n".join([head, *table])

@@ -106,7 +106,7 @@ def check(
     place = _root_of(root)
     chosen = corpora or [
         corpus
-        for corpus in parts.available("corpora")
+        for corpus in _with_recordings()
         if (place / corpus).is_dir() and _part(corpus).N_CLIPS is not None
     ]
     if not chosen:
@@ -143,7 +143,7 @@ def describe(
     part = _part(corpus)
     settings.read(origin)  # refuses an unknown origin
     n_left_out = 0
-    if origin == "original":
+    if origin == "original" and corpus in _with_recordings():
         params = _params(corpus)
         place = roots.folder(_root_of(root), corpus, params)
         table, n_left_out = describing.of_recordings(corpus, place, params)
@@ -181,7 +181,7 @@ def describe(
 @app.command("list")
 def list_corpora(as_json: AsJson = False) -> None:
     """Print every corpus that there is a reader for, with its state on this machine."""
-    rows = [_describe(corpus) for corpus in parts.available("corpora")]
+    rows = [_describe(corpus) for corpus in _with_recordings()]
     if as_json:
         print(json.dumps(rows))
         return
@@ -221,6 +221,11 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     return str(len(value) if isinstance(value, dict) else value)
+
+
+def _with_recordings() -> tuple[str, ...]:
+    """The corpora that are read from recordings, which the pool of them is not."""
+    return tuple(name for name in parts.available("corpora") if name != settings.POOLED)
 
 
 def _part(corpus: str) -> ModuleType:

@@ -51,7 +51,8 @@ def fetch(corpus: str, part: ModuleType, root: Path, accept_licence: bool) -> bo
 
 def print_report(report: Report) -> None:
     """Print what `emometric corpora check` found, the first problems of each kind by name."""
-    state = f"{len(report.problems)} problems" if report.problems else "as published"
+    whole = "a part of what is published" if report.is_partial else "as published"
+    state = f"{len(report.problems)} problems" if report.problems else whole
     print(
         f"{report.corpus}: {state}; {report.n_recordings} recordings, {report.hours:.2f} h, "
         f"{report.shortest_s:.2f} to {report.longest_s:.2f} s each"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from emometric import console, parts, settings
-from emometric.cli import audformat, audit, bench, corpora, labels
+from emometric.cli import audformat, audit, bench, corpora, diff, labels, ledger, store, study
 
 app = typer.Typer(
     add_completion=False,
@@ -19,7 +19,12 @@ corpora.app.command("import-audformat")(audformat.import_audformat)
 corpora.app.command("export-audformat")(audformat.export_audformat)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(bench.app, name="bench")
+app.add_typer(store.app, name="store")
 app.command("audit")(audit.look)
+app.command("diff")(diff.diff)
+app.command("fresh")(diff.fresh)
+app.command("ledger")(ledger.show)
+app.command("study")(study.study)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

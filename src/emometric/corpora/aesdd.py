@@ -7,13 +7,11 @@ takes make 605. `s05 (3)` cannot be decoded, which leaves 604.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from emometric.acquisition import affect_labels
-from emometric.acquisition.listing import UnknownName, labelled
-from emometric.clip import Clip, Reject
+from emometric.acquisition.listing import UnknownName
+from emometric.clip import Clip
 from emometric.download.fetch import Remote
 
 NAME = "AESDD"
@@ -44,31 +42,11 @@ CLIPS_BY_EMOTION = {"anger": 121, "disgust": 122, "fear": 120, "happiness": 119,
 _GRAMMAR = re.compile(r"([a-z])(\d\d) \(0?(\d)\)([ab]?)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Params:
-    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
-
-    affect: das2022's activation and valence labels, as a path of their file or folder; None: from
-    a folder `das2022` in or beside the corpus's own, where there is one.
-    """
-
-    exclusions: bool = True
-    affect: str | None = None
-
-
-def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
-    """Every recording below `root`, sorted by path; an emotion's folder must agree with names."""
-    return affect_labels.rated(labelled(root, read_name), "aesdd", root, params.affect)
-
-
-def label_files(root: Path, params: Params) -> list[Path]:
-    """What says more than the names do: das2022's labels, where they are."""
-    path = affect_labels.label_file("aesdd", root, params.affect)
-    return [path] if path else []
-
-
 def read_name(path: PurePosixPath) -> Clip:
-    """The clip of a path below the root; UnknownName where the owner has no such name."""
+    """The clip of a path below the root; UnknownName where the owner has no such name.
+
+    An emotion's folder must agree with names.
+    """
     match = _GRAMMAR.fullmatch(path.stem)
     if match is None:
         raise UnknownName("not a name of AESDD such as a03 (4)")
@@ -90,3 +68,7 @@ def read_name(path: PurePosixPath) -> Clip:
         emotion=EMOTIONS[letter],
         sentence=utterance if int(utterance) < IMPROVISED else None,
     )
+
+
+Params = affect_labels.Params
+clips, label_files, label_tables = affect_labels.reader("aesdd", read_name)

@@ -7,13 +7,11 @@ so programs unpack `Dégoût` in several ways, all of which are understood.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from emometric.acquisition import affect_labels
-from emometric.acquisition.listing import UnknownName, labelled
-from emometric.clip import Clip, Reject
+from emometric.acquisition.listing import UnknownName
+from emometric.clip import Clip
 from emometric.download.fetch import Remote
 
 NAME = "CaFE"
@@ -74,31 +72,11 @@ _FOLDER = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Params:
-    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
-
-    affect: das2022's activation and valence labels, as a path of their file or folder; None: from
-    a folder `das2022` in or beside the corpus's own, where there is one.
-    """
-
-    exclusions: bool = True
-    affect: str | None = None
-
-
-def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
-    """Every recording below `root`, sorted by path; folders must agree with names."""
-    return affect_labels.rated(labelled(root, read_name), "cafe", root, params.affect)
-
-
-def label_files(root: Path, params: Params) -> list[Path]:
-    """What says more than the names do: das2022's labels, where they are."""
-    path = affect_labels.label_file("cafe", root, params.affect)
-    return [path] if path else []
-
-
 def read_name(path: PurePosixPath) -> Clip:
-    """The clip of a path below the root; UnknownName where the owner has no such name."""
+    """The clip of a path below the root; UnknownName where the owner has no such name.
+
+    Folders must agree with names.
+    """
     match = _GRAMMAR.fullmatch(path.stem)
     if match is None:
         raise UnknownName("not a name of CaFE such as 01-C-1-1")
@@ -131,3 +109,7 @@ def _check(*claims: tuple[bool, str]) -> None:
     for holds, reason in claims:
         if not holds:
             raise UnknownName(reason)
+
+
+Params = affect_labels.Params
+clips, label_files, label_tables = affect_labels.reader("cafe", read_name)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from emometric.acquisition.listing import UnknownName, labelled
+from emometric.acquisition.listing import LabelTable, UnknownName, labelled
 from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
 from emometric.errors import CorpusError, ParameterError
@@ -109,6 +109,19 @@ def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
 def label_files(root: Path, params: Params) -> list[Path]:
     """What says more than the names do: the table of votes, where it is asked for."""
     return [_summary(root)] if params.labels == "perceived" else []
+
+
+def label_tables(root: Path, _params: Params) -> list[LabelTable]:
+    """How many recordings the table of votes names."""
+    is_here = any(Path(root).rglob(SUMMARY))
+    return [
+        LabelTable(
+            name=SUMMARY,
+            says="the listeners' votes, for the labels `perceived`",
+            n_rows=len(read_votes(root)) if is_here else None,
+            n_published=N_CLIPS,
+        )
+    ]
 
 
 def read_name(path: PurePosixPath) -> Clip:

@@ -1,17 +1,22 @@
 """Emo-DB: ten German actors speak ten sentences in seven emotions (535 clips).
 
 Names such as `03a01Fa`: speaker 03, sentence a01, emotion F (the German word's letter), take a.
+
+Some twenty listeners judged each of 816 recordings; `erkennung.txt`, which only the owner's own
+archive holds, says how many of them recognised the emotion and how many found it natural. Published
+are 535 that at least 80 per cent recognised.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from emometric.acquisition import affect_labels
-from emometric.acquisition.listing import UnknownName, labelled
+from emometric.acquisition.listing import LabelTable, UnknownName
 from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
+from emometric.errors import CorpusError
 
 NAME = "Emo-DB"
 LANGUAGE = "de"
@@ -56,30 +61,116 @@ CLIPS_BY_EMOTION = {
     "sadness": 62,
 }
 
+LISTENERS = "erkennung.txt"
+N_LISTENED = 816  # recordings in it, most of which are published
+_LISTENERS_COLUMNS = ("Satz", "erkannt", "natuerlich")
+
 _GRAMMAR = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Params:
-    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
-
-    affect: das2022's activation and valence labels, as a path of their file or folder; None: from
-    a folder `das2022` in or beside the corpus's own, where there is one.
-    """
-
-    exclusions: bool = True
-    affect: str | None = None
+Params = affect_labels.Params
+Listened = tuple[float, float | None]  # recognition, naturalness
 
 
 def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
-    """Every recording below `root`, sorted by path; the folders it lies in say nothing."""
-    return affect_labels.rated(labelled(root, read_name), "emodb", root, params.affect)
+    """Every recording below `root`, sorted by path; the folders it lies in say nothing.
+
+    With activation and valence where das2022's labels are there, and with the listeners' rates
+    where the owner's are; a clip that these do not name has none. Raises CorpusError where the
+    rates cannot be read, or name none of the clips.
+    """
+    found = _affect.clips(root, params)
+    path = _listeners_file(root)
+    if path is None:
+        yield from found
+        return
+    rates = read_listeners(path)
+    n_clips = n_named = 0
+    for item in found:
+        if isinstance(item, Clip):
+            listened = rates.get(PurePosixPath(item.path).stem)
+            n_clips, n_named = n_clips + 1, n_named + (listened is not None)
+            if listened:
+                item = replace(item, recognition=listened[0], naturalness=listened[1])
+        yield item
+    if n_clips and not n_named:
+        raise CorpusError(f"{path}: names none of the {n_clips} clips; get Emo-DB's file again.")
 
 
 def label_files(root: Path, params: Params) -> list[Path]:
-    """What says more than the names do: das2022's labels, where they are."""
-    path = affect_labels.label_file("emodb", root, params.affect)
-    return [path] if path else []
+    """What says more than names do: das2022's labels and the listeners' rates, where they are."""
+    listeners = _listeners_file(root)
+    return [*_affect.label_files(root, params), *([listeners] if listeners else [])]
+
+
+def label_tables(root: Path, params: Params) -> list[LabelTable]:
+    """How many recordings das2022's labels and the listeners' rates name."""
+    path = _listeners_file(root)
+    listeners = LabelTable(
+        name=LISTENERS,
+        says="listeners' rates of recognition and naturalness",
+        n_rows=len(read_listeners(path)) if path else None,
+        n_published=N_LISTENED,
+    )
+    return [*_affect.label_tables(root, params), listeners]
+
+
+def read_listeners(path: Path) -> dict[str, Listened]:
+    """Name without ending -> the shares of listeners, 0 to 1, who heard the emotion that was meant,
+    and who found it natural (None where the file has no such column).
+
+    The owner's file is in Latin-1, with tabs, decimal commas, and no-break spaces behind numbers.
+    One that was saved again in UTF-8, or with decimal points, is read as well. Raises CorpusError,
+    with the row (the header is row 1), for other columns, a value that is no per cent, a name that
+    occurs twice, and no row at all.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    header, *rows = ([cell.strip() for cell in line.split("\t")] for line in text.split("\n"))
+    if any(header.count(name) != 1 for name in _LISTENERS_COLUMNS[:2]):
+        raise CorpusError(
+            f"{path}: lacks the columns {' and '.join(_LISTENERS_COLUMNS[:2])}; get Emo-DB's "
+            f"{LISTENERS} again."
+        )
+    places = [header.index(name) for name in _LISTENERS_COLUMNS if name in header]
+    rates: dict[str, Listened] = {}
+    for number, row in enumerate(rows, start=2):
+        if not any(row):
+            continue
+        if len(row) != len(header):
+            raise _wrong(path, number, f"{len(row)} cells where the header has {len(header)}")
+        name, *values = (row[place] for place in places)
+        name = PurePosixPath(name).stem
+        if name in rates:
+            raise _wrong(path, number, f"{name} a second time")
+        heard, *natural = (_share(path, number, value) for value in values)
+        rates[name] = heard, natural[0] if natural else None
+    if not rates:
+        raise CorpusError(f"{path}: holds no row; get Emo-DB's {LISTENERS} again.")
+    return rates
+
+
+def _listeners_file(root: Path) -> Path | None:
+    """The owner's table of rates, wherever below `root`; the least deep one, if there are more."""
+    found = (path for path in root.rglob(LISTENERS) if path.is_file())
+    return min(found, key=lambda path: (len(path.parts), path), default=None)
+
+
+def _share(path: Path, number: int, percent: str) -> float:
+    try:
+        value = float(percent.replace(",", "."))
+    except ValueError:
+        raise _wrong(path, number, f"'{percent}', not a number") from None
+    if not 0 <= value <= 100:
+        raise _wrong(path, number, f"{percent}, not from 0 to 100 per cent")
+    return round(value / 100, 6)  # written with two decimals
+
+
+def _wrong(path: Path, number: int, what: str) -> CorpusError:
+    return CorpusError(f"{path}, row {number}: holds {what}; get Emo-DB's {LISTENERS} again.")
 
 
 def read_name(path: PurePosixPath) -> Clip:
@@ -102,3 +193,6 @@ def read_name(path: PurePosixPath) -> Clip:
         emotion=EMOTIONS[letter],
         sentence=sentence,
     )
+
+
+_affect = affect_labels.reader("emodb", read_name)

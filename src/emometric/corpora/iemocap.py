@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from emometric.acquisition.listing import UnknownName, labelled
+from emometric.acquisition.listing import LabelTable, UnknownName, labelled
 from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
 from emometric.errors import CorpusError, ParameterError
@@ -151,6 +151,25 @@ def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
 def label_files(root: Path, _params: Params) -> list[Path]:
     """The dialogs' files in EmoEvaluation and transcriptions below `root`, sorted."""
     return sorted(_dialog_files(root, "EmoEvaluation") + _dialog_files(root, "transcriptions"))
+
+
+def label_tables(root: Path, _params: Params) -> list[LabelTable]:
+    """How many utterances the dialogs' files label, and of how many they say what is said."""
+    labels, texts = len(read_labels(root)), len(read_transcripts(root))
+    return [
+        LabelTable(
+            name="EmoEvaluation/*.txt",
+            says="category, activation, valence and dominance",
+            n_rows=labels or None,
+            n_published=N_CLIPS,
+        ),
+        LabelTable(
+            name="transcriptions/*.txt",
+            says="what is said",
+            n_rows=texts or None,
+            n_published=None,
+        ),
+    ]
 
 
 def read_name(path: PurePosixPath) -> Clip:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from emometric.acquisition.listing import UnknownName, labelled
+from emometric.acquisition.listing import LabelTable, UnknownName, labelled
 from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
 
@@ -96,6 +96,24 @@ def clips(root: Path, _params: Params) -> Iterator[Clip | Reject]:
 def label_files(root: Path, _params: Params) -> list[Path]:
     """Every SPEAKERS.TXT and every chapter's transcript below `root`, sorted."""
     return sorted([*root.rglob("SPEAKERS.TXT"), *root.rglob("[0-9]*.trans.txt")])
+
+
+def label_tables(root: Path, _params: Params) -> list[LabelTable]:
+    """How many readers SPEAKERS.TXT lists, and how many utterances have a transcript."""
+    return [
+        LabelTable(
+            name="SPEAKERS.TXT",
+            says="who reads",
+            n_rows=len(read_readers(root)) or None,
+            n_published=N_SPEAKERS,
+        ),
+        LabelTable(
+            name="*.trans.txt",
+            says="what is read",
+            n_rows=len(read_transcripts(root)) or None,
+            n_published=None,  # of the parts that are here
+        ),
+    ]
 
 
 def read_name(path: PurePosixPath) -> Clip:

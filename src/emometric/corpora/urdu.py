@@ -10,13 +10,11 @@ emotion are nearly the same thing, which any result on this corpus must keep in 
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from emometric.acquisition import affect_labels
-from emometric.acquisition.listing import UnknownName, labelled
-from emometric.clip import Clip, Reject
+from emometric.acquisition.listing import UnknownName
+from emometric.clip import Clip
 from emometric.download.fetch import Remote
 
 NAME = "URDU"
@@ -51,34 +49,11 @@ CLIPS_BY_EMOTION = {"anger": 100, "happiness": 100, "neutral": 100, "sadness": 1
 _GRAMMAR = re.compile(r"(S[MF][1-9]\d?)_F([1-9]\d?)_([A-Z])0([1-9]\d{0,2})")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Params:
-    """exclusions: leave the known faults out, when the corpus is acquired (exclusions.csv).
-
-    affect: das2022's activation and valence labels, as a path of their file or folder; None: from
-    a folder `das2022` in or beside the corpus's own, where there is one.
-    """
-
-    exclusions: bool = True
-    affect: str | None = None
-
-
-def clips(root: Path, params: Params) -> Iterator[Clip | Reject]:
-    """Every recording below `root`, sorted by path; a folder of an emotion must agree with names.
-
-    What was said is not published, so clips have no sentence.
-    """
-    return affect_labels.rated(labelled(root, read_name), "urdu", root, params.affect)
-
-
-def label_files(root: Path, params: Params) -> list[Path]:
-    """What says more than the names do: das2022's labels, where they are."""
-    path = affect_labels.label_file("urdu", root, params.affect)
-    return [path] if path else []
-
-
 def read_name(path: PurePosixPath) -> Clip:
-    """The clip of a path below the root; UnknownName where the owner has no such name."""
+    """The clip of a path below the root; UnknownName where the owner has no such name.
+
+    A folder of an emotion must agree with names. What was said is not published: no sentence.
+    """
     match = _GRAMMAR.fullmatch(path.stem)
     if match is None:
         raise UnknownName("not a name of URDU such as SM1_F4_A04")
@@ -95,3 +70,7 @@ def read_name(path: PurePosixPath) -> Clip:
         speaker=f"urdu/{speaker}",
         emotion=EMOTIONS[letter],
     )
+
+
+Params = affect_labels.Params
+clips, label_files, label_tables = affect_labels.reader("urdu", read_name)

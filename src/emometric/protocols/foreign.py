@@ -37,9 +37,9 @@ class Params:
                 f"params.yaml: protocols.foreign.path is '{self.path}'; "
                 "name a .json or a .csv file of folds."
             )
-        ranges.check_flag("foreign.shares_speakers", self.shares_speakers)
-        ranges.check_flag("foreign.complete", self.complete)
-        ranges.check_share("foreign.valid_share", self.valid_share)
+        ranges.check_flag("protocols.foreign.shares_speakers", self.shares_speakers)
+        ranges.check_flag("protocols.foreign.complete", self.complete)
+        ranges.check_share("protocols.foreign.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

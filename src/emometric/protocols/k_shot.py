@@ -25,9 +25,9 @@ class Params:
     valid_share: float
 
     def __post_init__(self) -> None:
-        ranges.check_whole("k_shot.shots", self.shots, 1)
-        ranges.check_whole("k_shot.repeats", self.repeats, 1)
-        ranges.check_share("k_shot.valid_share", self.valid_share)
+        ranges.check_whole("protocols.k_shot.shots", self.shots, 1)
+        ranges.check_whole("protocols.k_shot.repeats", self.repeats, 1)
+        ranges.check_share("protocols.k_shot.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

@@ -30,8 +30,8 @@ class Params:
 
     def __post_init__(self) -> None:
         for name in ("n_known", "n_speakers", "repeats"):
-            ranges.check_whole(f"known_emotions.{name}", getattr(self, name), 1)
-        ranges.check_share("known_emotions.valid_share", self.valid_share)
+            ranges.check_whole(f"protocols.known_emotions.{name}", getattr(self, name), 1)
+        ranges.check_share("protocols.known_emotions.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

@@ -25,9 +25,9 @@ class Params:
     valid_share: float
 
     def __post_init__(self) -> None:
-        ranges.check_whole("known_speakers.n_known", self.n_known, 1)
-        ranges.check_whole("known_speakers.repeats", self.repeats, 1)
-        ranges.check_share("known_speakers.valid_share", self.valid_share)
+        ranges.check_whole("protocols.known_speakers.n_known", self.n_known, 1)
+        ranges.check_whole("protocols.known_speakers.repeats", self.repeats, 1)
+        ranges.check_share("protocols.known_speakers.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

@@ -22,7 +22,7 @@ class Params:
     valid_share: float
 
     def __post_init__(self) -> None:
-        ranges.check_share("leave_one_session_out.valid_share", self.valid_share)
+        ranges.check_share("protocols.leave_one_session_out.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

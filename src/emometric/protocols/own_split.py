@@ -21,7 +21,7 @@ class Params:
     shares_speakers: bool
 
     def __post_init__(self) -> None:
-        ranges.check_flag("own_split.shares_speakers", self.shares_speakers)
+        ranges.check_flag("protocols.own_split.shares_speakers", self.shares_speakers)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

@@ -25,9 +25,9 @@ class Params:
     valid_share: float
 
     def __post_init__(self) -> None:
-        ranges.check_share("random_holdout.test_share", self.test_share, from_zero=False)
-        ranges.check_whole("random_holdout.repeats", self.repeats, 1)
-        ranges.check_share("random_holdout.valid_share", self.valid_share)
+        ranges.check_share("protocols.random_holdout.test_share", self.test_share, from_zero=False)
+        ranges.check_whole("protocols.random_holdout.repeats", self.repeats, 1)
+        ranges.check_share("protocols.random_holdout.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

@@ -23,8 +23,8 @@ class Params:
     valid_share: float
 
     def __post_init__(self) -> None:
-        ranges.check_whole("random_stratified.n_folds", self.n_folds, 2)
-        ranges.check_share("random_stratified.valid_share", self.valid_share)
+        ranges.check_whole("protocols.random_stratified.n_folds", self.n_folds, 2)
+        ranges.check_share("protocols.random_stratified.valid_share", self.valid_share)
 
 
 def split(clips: pd.DataFrame, params: Params, seed: int) -> Iterator[Fold]:

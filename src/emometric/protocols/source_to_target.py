@@ -37,10 +37,10 @@ class Params:
                     f"params.yaml: protocols.source_to_target.{name} is '{getattr(self, name)}'; "
                     "write the ids of two corpora, such as cremad and ravdess."
                 )
-        ranges.check_whole("source_to_target.n_adapted", self.n_adapted, 0)
-        ranges.check_flag("source_to_target.tests_adapted", self.tests_adapted)
-        ranges.check_whole("source_to_target.repeats", self.repeats, 1)
-        ranges.check_share("source_to_target.valid_share", self.valid_share)
+        ranges.check_whole("protocols.source_to_target.n_adapted", self.n_adapted, 0)
+        ranges.check_flag("protocols.source_to_target.tests_adapted", self.tests_adapted)
+        ranges.check_whole("protocols.source_to_target.repeats", self.repeats, 1)
+        ranges.check_share("protocols.source_to_target.valid_share", self.valid_share)
 
     @property
     def enrols_tested(self) -> bool:

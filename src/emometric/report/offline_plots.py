@@ -40,15 +40,15 @@ def page(script: str) -> str:
     return PAGE.format(script=script.replace("</script", "<\\/script"))
 
 
-def bundle() -> str:
-    """Vega, Vega-Lite and vega-embed as one script that defines `vegaEmbed`."""
+def bundle(vega_lite: str = VEGA_LITE) -> str:
+    """Vega, that version of Vega-Lite and vega-embed as one script that defines `vegaEmbed`."""
     try:
         import vl_convert
     except ImportError:
         raise PipelineError(
             "vl-convert-python is not installed; install it with pip install 'emometric[pipeline]'."
         ) from None
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vega_lite)
 
 
 def install(project: Path) -> Path:

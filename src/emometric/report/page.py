@@ -1,7 +1,10 @@
 """The report's page: one HTML file that holds everything and opens from disk, without a network."""
 
 import base64
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -9,60 +12,80 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from emometric.report import explorer, explorer_chart, ledger_table, offline_plots, run_tables
+from emometric.report.grid import lay_out
 from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
 from emometric.report.record import Record
-
-# Figure -> (heading, what it shows for one who cannot see it; the numbers stand in tables).
-FIGURES = {
-    "confusion": (
-        "Confusions",
-        "Confusion matrix: how many clips of each true emotion were taken for which emotion.",
-    ),
-    "folds": (
-        "Folds and baselines",
-        "UAR of the run and of its baselines: one dot a fold, and the pooled value with interval.",
-    ),
-    "per_speaker": (
-        "Speakers",
-        "Recall of each emotion for each speaker, with the speaker's mean.",
-    ),
-    "tsne": (
-        "Map of the embeddings",
-        "t-SNE map of the embeddings of one fold, coloured by emotion; misrecognised clips ringed.",
-    ),
-    "curves": (
-        "Learning curves",
-        "Training loss and validation UAR by epoch, for each fold and in the mean.",
-    ),
-}
+from emometric.report.run_figures import pictures
+from emometric.report.section import Section
+from emometric.report.source_digests import Source
 
 
-def render(record: Record, light: Mapping[str, bytes], dark: Mapping[str, bytes]) -> str:
-    """The page of a run. light, dark: PNG of each figure in `FIGURES`, for either colour scheme."""
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What stands on the page beside the working run.
+
+    sections: the papers, in the order of the page. ledger: the table that `emometric.ledger` makes;
+    None: no ledger yet. sources: the results folders, the run's first (`source_digests.read`).
+    corpora: those that a study names (`source_digests.corpora`); the run's own may be among them.
+    """
+
+    sections: tuple[Section, ...] = ()
+    ledger: pd.DataFrame | None = None
+    sources: tuple[Source, ...] = ()
+    corpora: tuple[Mapping[str, Any], ...] = ()
+
+
+NOTHING = Beside()
+
+
+def render(
+    record: Record,
+    light: Mapping[str, bytes],
+    dark: Mapping[str, bytes],
+    beside: Beside = NOTHING,
+) -> str:
+    """The page of a run and of what stands beside it.
+
+    light, dark: PNG of each figure for either colour scheme, by item for the run's own
+    (`run_figures.NAMES`) and by <paper>/<item> for those of the sections.
+    """
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points}
-    text = resources.files("emometric.report").joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(text).render(
+    environment.filters |= {"percent": percent, "points": points, "lay_out": lay_out}
+    ledger = None if beside.ledger is None else ledger_table.facts(beside.ledger)
+    return environment.get_template("page.html").render(
         run=record.run,
         rates=record.rates,
         heading=record.heading,
         stamp=record.heading.stamp(),
-        cells=_cells(record),
+        cells=run_tables.cells(record),
         gain=record.rates["gain"],
         verdict=verdict(record.rates["gain"]),
         confidence=f"{100 * record.run['confidence']:g} %",
         audit=record.run["audit"],
-        balance=_balance(record.run["audit"]["balance"], record.emotions),
-        confusion=_confusion(record.counts, record.emotions),
-        folds=_folds(record.folds, list(record.pooled())),
-        speakers=_speakers(record),
-        figures=FIGURES,
+        balance=run_tables.balance(record.run["audit"]["balance"], record.emotions),
+        confusion=run_tables.confusion(record.counts, record.emotions),
+        folds=run_tables.folds(record.folds, list(record.pooled())),
+        speakers=run_tables.speakers(record),
+        figures={made.item: made for made in pictures(record)},
         light={name: _data_uri(png) for name, png in light.items()},
         dark={name: _data_uri(png) for name, png in dark.items()},
         colours=EMOTION_COLOURS,
         themes={"light": LIGHT, "dark": DARK},
+        beside=beside,
+        machine=Source(path="", md5="", about=record.run).machine,
+        corpora=_corpora(record.run["corpus"], beside.corpora),
+        ledger=ledger,
+        papers_in_ledger=() if beside.ledger is None else set(beside.ledger["paper"]),
+        explorer=_explorer(record, beside.sections),
+        style=_template("page.css"),
+        script=_template("ledger.js") + _template("explorer.js"),
     )
 
 
@@ -102,63 +125,39 @@ def verdict(gain: Mapping[str, Any]) -> str:
     return "not to be told from the baseline"
 
 
-def _cells(record: Record) -> list[dict[str, Any]]:
-    rows = []
-    for name in record.pooled():
-        rates = record.rates if name == record.cell else record.rates[name]
-        row = {key: rates.get(key) for key in ("uar", "uar_low", "uar_high", "accuracy")}
-        rows.append({"name": name, "is_run": name == record.cell, **row})
-    return rows
+def _corpora(own: Mapping[str, Any], others: tuple[Mapping[str, Any], ...]) -> list[dict[str, Any]]:
+    """The run's corpus, then the others by id, each once."""
+    by_id = {corpus["id"]: dict(corpus) for corpus in others if corpus["id"] != own["id"]}
+    return [dict(own), *(by_id[name] for name in sorted(by_id))]
 
 
-def _confusion(counts: np.ndarray, emotions: tuple[str, ...]) -> list[dict[str, Any]]:
-    """A row an emotion: its clips, and (clips, share) for each prediction."""
-    rows = []
-    for emotion, row in zip(emotions, counts.tolist(), strict=True):
-        total = sum(row)
-        shares = [(clips, clips / total if total else None) for clips in row]
-        rows.append({"emotion": emotion, "n_clips": total, "shares": shares})
-    return rows
+def _explorer(record: Record, sections: tuple[Section, ...]) -> dict[str, Any]:
+    maps = [explorer.of_run(record), *(made for section in sections for made in section.maps)]
+    return {
+        "titles": [made.title for made in maps],
+        "colourings": explorer.COLOURINGS,
+        "maps": _json(explorer.payload(maps)),
+        "outlines": _json(explorer_chart.EMOTION_OUTLINES),
+        "chart": _json(explorer_chart.spec()),
+        "library": _library(),
+    }
 
 
-def _balance(balance: list[dict[str, Any]], emotions: tuple[str, ...]) -> list[dict[str, Any]]:
-    """A row a fold: for each emotion its training clips, validation included, and test clips."""
-    counts = {(row["fold"], row["role"], row["emotion"]): row["n"] for row in balance}
-    return [
-        {
-            "fold": number,
-            "counts": [
-                (
-                    counts[number, "train", emotion] + counts[number, "valid", emotion],
-                    counts[number, "test", emotion],
-                )
-                for emotion in emotions
-            ],
-        }
-        for number in sorted({row["fold"] for row in balance})
-    ]
+def _json(value: object) -> str:
+    """JSON that cannot end the script element around it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
-def _folds(folds: pd.DataFrame, cells: list[str]) -> dict[str, Any]:
-    """UAR of every cell in every fold: the fold numbers, and a row a cell; a gap is None."""
-    wide = folds.groupby(["cell", "fold"])["uar"].mean().unstack("fold").reindex(cells)
-    rows = [(cell, values.tolist()) for cell, values in zip(cells, wide.to_numpy(), strict=True)]
-    return {"numbers": wide.columns.tolist(), "rows": rows}
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and vega-embed, which cannot end the script element around them either."""
+    return offline_plots.bundle(explorer_chart.VEGA_LITE).replace("</script", "<\\/script")
 
 
-def _speakers(record: Record) -> list[dict[str, Any]]:
-    """A row a speaker: recall and clips by emotion (None: no clips), and their mean."""
-    own = record.per_speaker[record.per_speaker["cell"] == record.cell]
-    rows = []
-    for speaker, part in own.groupby("speaker"):
-        summed = part.groupby("emotion")[["n", "correct"]].sum()
-        recalls = summed["correct"] / summed["n"]
-        shares = [
-            (recalls[emotion], int(summed["n"][emotion])) if emotion in recalls else None
-            for emotion in record.emotions
-        ]
-        rows.append({"speaker": speaker, "shares": shares, "mean": recalls.mean()})
-    return rows
+def _template(name: str) -> str:
+    folder = resources.files("emometric.report") / "templates"
+    return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _data_uri(png: bytes) -> str:

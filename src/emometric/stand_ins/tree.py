@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import joblib
 import numpy as np
@@ -24,6 +25,7 @@ from emometric.stand_ins.utterance import Recording, Utterance
 _CLIPS_A_TASK = 16
 _FILM_HZ = 25
 _FILM_WIDTH = 32
+_FRAMES_A_BLOCK = 5  # frames of film between two blocks of its sound
 _AAC_FRAME = 1024  # samples
 # Without them FFmpeg writes its version and the time of day into the file.
 _REPRODUCIBLE = {"fflags": "+bitexact"}
@@ -37,7 +39,8 @@ def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs
     n_jobs: clips at a time, -1: one a core. The bytes of a file do not depend on either.
 
     A stand-in whose owner publishes labels beside the recordings has
-    `label_files(utterances) -> Iterator[tuple[str, str]]`: path below the root, and text.
+    `label_files(utterances) -> Iterator[tuple[str, str | bytes]]`: path below the root, and text,
+    which is written in UTF-8, or the bytes themselves.
 
     Raises CorpusError where there is no such stand-in or max_clips is below 1, and PipelineError
     where eSpeak NG, or for films PyAV, is not installed.
@@ -62,7 +65,7 @@ def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs
         )
         for n_written in results:
             bar.update(n_written)
-        _write_labels(aside, stand_in, utterances)
+        write_labels(aside, stand_in, utterances)
     return len(utterances)
 
 
@@ -79,12 +82,14 @@ def _write(folder: Path, utterances: Sequence[Utterance], recording: Recording) 
     return len(utterances)
 
 
-def _write_labels(folder: Path, stand_in, utterances: Sequence[Utterance]) -> None:
-    """The owner's label files, (path, text), where labels do not stand in the names alone."""
+def write_labels(folder: Path, stand_in: ModuleType, utterances: Sequence[Utterance]) -> None:
+    """Write the owner's label files, where labels do not stand in the names alone."""
     if hasattr(stand_in, "label_files"):
-        for path, text in stand_in.label_files(utterances):
+        for path, content in stand_in.label_files(utterances):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8", newline="\n")
+            (folder / path).write_bytes(
+                content if isinstance(content, bytes) else content.encode("utf-8")
+            )
 
 
 def _write_wav(path: Path, samples: np.ndarray, rate_hz: int) -> None:
@@ -106,13 +111,16 @@ def _write_avi(path: Path, samples: np.ndarray, rate_hz: int) -> None:
         film.thread_count = 1
         layout = _layout(samples)
         sound = file.add_stream("pcm_s16le", rate=rate_hz, layout=layout)
+        image = av.VideoFrame.from_ndarray(grey, format="yuv420p")
+        image.time_base = Fraction(1, _FILM_HZ)
         for number in range(-(-len(samples) * _FILM_HZ // rate_hz)):
-            image = av.VideoFrame.from_ndarray(grey, format="yuv420p")
-            image.pts, image.time_base = number, Fraction(1, _FILM_HZ)
+            image.pts = number
             file.mux(film.encode(image))
-            start, end = (at * rate_hz // _FILM_HZ for at in (number, number + 1))
-            block = np.ascontiguousarray(samples[start:end]).reshape(1, -1)
-            file.mux(sound.encode(_block(av, block, start, "s16", layout, rate_hz)))
+            if number % _FRAMES_A_BLOCK == 0:
+                ends = (number, number + _FRAMES_A_BLOCK)
+                start, end = (at * rate_hz // _FILM_HZ for at in ends)
+                block = np.ascontiguousarray(samples[start:end]).reshape(1, -1)
+                file.mux(sound.encode(_block(av, block, start, "s16", layout, rate_hz)))
         for stream in (film, sound):
             file.mux(stream.encode(None))
 

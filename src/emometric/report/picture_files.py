@@ -1,0 +1,43 @@
+"""Figures as files: PNG and SVG for everybody, the numbers beside them, the page's dark copy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emometric import atomic
+from emometric.report.palette import DARK, LIGHT
+from emometric.report.section import Picture
+from emometric.report.style import to_png, to_svg
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A picture with its bytes: PNG in either theme, SVG in the light one, and its data as CSV."""
+
+    picture: Picture
+    light: bytes
+    dark: bytes
+    svg: bytes
+    csv: bytes
+
+
+def draw(picture: Picture) -> Drawn:
+    """Draw once a theme; the same picture, the same bytes."""
+    figure = picture.draw(LIGHT)
+    data = picture.data
+    has_head = any(name is not None for name in data.index.names)
+    return Drawn(
+        picture=picture,
+        light=to_png(figure, LIGHT),
+        dark=to_png(picture.draw(DARK), DARK),
+        svg=to_svg(figure, LIGHT),
+        csv=data.to_csv(index=has_head, lineterminator="\n").encode(),
+    )
+
+
+def write(drawn: Sequence[Drawn], folder: str | Path) -> None:
+    """Make `folder` anew with <item>.png, <item>.svg and <item>.csv of each picture."""
+    with atomic.new_folder(folder) as aside:
+        for made in drawn:
+            for ending, content in (("png", made.light), ("svg", made.svg), ("csv", made.csv)):
+                (aside / f"{made.picture.item}.{ending}").write_bytes(content)

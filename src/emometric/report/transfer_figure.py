@@ -1,0 +1,115 @@
+"""UAR against the speakers of the target that grant clips, with and without a loss (feng2020)."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from emometric.report.palette import Theme
+from emometric.report.style import SMALL_PT, CorpusHeading, new_figure, style
+
+_MARKS = ("o", "s")
+_DASHED = (0, (4, 2))
+
+
+def grid(
+    table: pd.DataFrame,
+    variants: Mapping[str, str],
+    rows: Mapping[str, str],
+    lines: Mapping[str, float],
+    *,
+    title: str,
+    heading: CorpusHeading,
+    theme: Theme,
+) -> Figure:
+    """A column for each number of frozen layers, a row for each way of testing, a line a variant.
+
+    table: rows (variant, tested, frozen, n_speakers, uar, uar_low, uar_high); variants: two names
+    with the words for them, the second one in the accent colour; rows: values of `tested` with the
+    words for them; lines: UARs to compare with, by name, drawn in every panel.
+    """
+    columns = sorted(table["frozen"].unique())
+    ends = [*table["uar_low"].dropna(), *table["uar_high"].dropna(), *table["uar"], *lines.values()]
+    with style(theme):
+        figure = new_figure(
+            title,
+            heading,
+            theme=theme,
+            body_in=0.9 + 2.0 * len(rows),
+            note="Bands: 95 % interval over speakers. UAR pools the test clips of all repeats.",
+        )
+        panels = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+        for across, tested in zip(panels, rows, strict=True):
+            for axes, frozen in zip(across, columns, strict=True):
+                part = table[(table["tested"] == tested) & (table["frozen"] == frozen)]
+                _draw(axes, part, variants, lines, theme)
+            across[0].set_ylabel(f"UAR, {rows[tested]}")
+            _name(across[-1], lines, theme)
+        for axes, frozen in zip(panels[0], columns, strict=True):
+            axes.set_title(f"{frozen} frozen layer{'' if frozen == 1 else 's'}", size=10)
+        panels[0][0].set_ylim(max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02))
+        panels[0][0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        panels[0][0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        middle = panels[-1][len(columns) // 2]
+        middle.set_xlabel("speakers of the target that grant one clip of each emotion")
+        middle.legend(
+            handles=_legend(variants, theme),
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.28),
+            ncols=len(variants),
+        )
+    return figure
+
+
+def _draw(
+    axes: Axes, part: pd.DataFrame, variants: Mapping[str, str], lines: Mapping, theme: Theme
+) -> None:
+    for value in lines.values():
+        axes.axhline(value, color=theme.line, linewidth=1, linestyle=_DASHED)
+    for place, variant in enumerate(variants):
+        own = part[part["variant"] == variant].sort_values("n_speakers")
+        colour = (theme.other, theme.accent)[place]
+        axes.fill_between(
+            own["n_speakers"],
+            own["uar_low"],
+            own["uar_high"],
+            color=colour,
+            alpha=0.16,
+            linewidth=0,
+        )
+        axes.plot(
+            own["n_speakers"],
+            own["uar"],
+            color=colour,
+            linewidth=1.8,
+            marker=_MARKS[place],
+            markersize=3.5,
+        )
+    axes.grid(axis="y")
+    axes.tick_params(length=2)
+
+
+def _name(axes: Axes, lines: Mapping[str, float], theme: Theme) -> None:
+    for name, value in lines.items():
+        axes.annotate(
+            name,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            size=SMALL_PT,
+            color=theme.muted,
+        )
+
+
+def _legend(variants: Mapping[str, str], theme: Theme) -> list[Line2D]:
+    return [
+        Line2D(
+            [], [], color=colour, linewidth=1.8, marker=mark, markersize=4, label=variants[variant]
+        )
+        for variant, colour, mark in zip(variants, (theme.other, theme.accent), _MARKS, strict=True)
+    ]

@@ -1,0 +1,436 @@
+"""`emometric store`: it lists what is there, names what is broken, removes what may go."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from emometric import audio, cache, extraction, parts, store, store_faults, upkeep
+from emometric.cli import main as cli
+from emometric.clip import MANIFEST_SCHEMA
+from emometric.features import egemaps, log_mel
+
+N_CLIPS = 5
+DAY_S = upkeep.DAY_S
+
+
+def build(folder, feature, params, root, n_clips=N_CLIPS):
+    """Extract a feature of generated clips into `folder`; how many had to be computed."""
+    generator = np.random.default_rng(1)
+    clips = {
+        f"c/{number}": generator.integers(-900, 900, 6000).astype("i2") for number in range(n_clips)
+    }
+    place = folder.parent / "audio"
+    shutil.rmtree(place, ignore_errors=True)
+    store.write_ragged(place, clips.items(), dtype="int16")
+    rows = [
+        {"corpus": "c", "id": name, "content": audio.content_hash(values), "voiced": [(0, 6000)]}
+        for name, values in clips.items()
+    ]
+    done = extraction.extract_corpus(
+        feature,
+        params,
+        pa.Table.from_pylist(rows, MANIFEST_SCHEMA),
+        place,
+        folder,
+        cache_folder=root,
+    )
+    shutil.rmtree(place)
+    return done.n_computed
+
+
+def fill_cache(root, part, version, n_packs=N_CLIPS):
+    """Packs of one entry each; their files."""
+    with cache.ClipCache(root, part, version) as clips:
+        for number in range(n_packs):
+            values = np.full((40, 3), number, np.float32)
+            clips.put(cache.key(f"{number}", {"part": part}, version), values)
+    return sorted((root / "clips" / part).rglob("*.pack"))
+
+
+class Project:
+    """A project's data folder with two stores, and a cache with two parts of some packs each."""
+
+    def __init__(self, folder):
+        self.folder, self.root = folder, folder / "cache"
+        self.log_mel = folder / "data/synthetic/features/emodb/log_mel"
+        self.egemaps = folder / "data/original/study_features/emodb/egemaps"
+        self.extract()
+        for part in (log_mel, egemaps):
+            name = part.__name__.rpartition(".")[2]
+            fill_cache(self.root, name, extraction.folder_of(part))
+
+    def extract(self, root=None):
+        """Build both stores, from a cache of their own; how many clips had to be computed."""
+        root = root or self.folder / "own cache"
+        return build(self.log_mel, "log_mel", log_mel.Params(), root) + build(
+            self.egemaps, "egemaps", egemaps.Params(), root
+        )
+
+    def packs(self, part="log_mel"):
+        return sorted((self.root / "clips" / part).rglob("*.pack"))
+
+    def run(self, *arguments):
+        result = CliRunner().invoke(
+            cli.app, ["store", *arguments], env={"EMOMETRIC_CACHE": str(self.root)}
+        )
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def json(self, *arguments):
+        result = self.run(*arguments, "--json")
+        return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+def set_age(path, days):
+    """Written and last read so many days ago."""
+    then = time.time() - days * DAY_S
+    os.utime(path, (then, then))
+
+
+def make_old(project, part="log_mel"):
+    """The part's entries under a version that no program here has; where they are now."""
+    (version,) = (project.root / "clips" / part).iterdir()
+    return version.rename(version.with_name("0,float16,numpy-1.0"))
+
+
+# -- list -----------------------------------------------------------------------------------------
+
+
+def test_list_names_every_store_and_every_version(project):
+    code, found = project.json("list")
+    assert code == 0
+    rows = {(row["origin"], row["kind"], row["corpus"], row["feature"]) for row in found["stores"]}
+    assert rows == {
+        ("synthetic", "features", "emodb", "log_mel"),
+        ("original", "study_features", "emodb", "egemaps"),
+    }
+    for row in found["stores"]:
+        assert row["clips"] == N_CLIPS
+        there = sum(path.stat().st_size for path in (project.folder / row["path"]).iterdir())
+        assert row["n_bytes"] == there
+    groups = {row["part"]: row for row in found["groups"]}
+    assert set(groups) == {"egemaps", "log_mel"}
+    for part, row in groups.items():
+        assert row["entries"] == N_CLIPS and row["is_current"] and row["kind"] == "clips"
+        files = project.packs(part)
+        assert row["n_bytes"] == sum(path.stat().st_size for path in files)
+        assert row["version"] == extraction.folder_of(parts.load("features", part))
+        assert abs(row["used"] - time.time()) < 600
+
+
+def test_list_for_people(project):
+    make_old(project)
+    text = project.run("list").stdout
+    assert "synthetic  features        emodb   log_mel  5" in text
+    assert f"caches in {project.root}" in text
+    (line,) = [line for line in text.splitlines() if "0,float16,numpy-1.0" in line]
+    assert line.startswith("clips  log_mel") and line.endswith("old")
+
+
+def test_list_says_which_store_cannot_be_read(project):
+    (project.log_mel / "index.parquet").write_bytes(b"PAR1")
+    _, found = project.json("list")
+    assert sorted(row["clips"] or 0 for row in found["stores"]) == [0, N_CLIPS]
+    assert "damaged" in project.run("list").stdout
+
+
+def test_an_empty_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    for command in ("list", "verify", "prune"):
+        result = runner.invoke(cli.app, ["store", command, "--cache", str(tmp_path / "none")])
+        assert result.exit_code == 0, result.output
+    assert not (tmp_path / "none").exists()
+
+
+def test_parts_whose_packages_are_missing_are_not_called_old(monkeypatch):
+    original = extraction.folder_of
+
+    def without(part):
+        if part.__name__.endswith("log_mel"):
+            raise ModuleNotFoundError("no numpy of that kind")
+        return original(part)
+
+    monkeypatch.setattr(extraction, "folder_of", without)
+    current = upkeep.current_versions()
+    assert upkeep.is_current("clips", "log_mel", "x", current)
+    assert not upkeep.is_current("clips", "no such part", "x", current)
+    assert not upkeep.is_current("clips", "mfcc", "x", current)
+
+
+# -- verify ---------------------------------------------------------------------------------------
+
+
+def test_verify_of_what_is_whole(project):
+    result = project.run("verify")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"2 stores, 0 of them broken; {2 * N_CLIPS} files of the caches, 0 of them broken\n"
+    )
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[round(at * (len(data) - 1))] ^= 4
+    path.write_bytes(data)
+
+
+def test_verify_names_a_damaged_shard_and_its_cure(project):
+    flip(project.log_mel / "000.npz", 0.5)
+    result = project.run("verify")
+    assert result.exit_code == 1
+    assert "000.npz: 'c/" in result.stdout and "' is damaged" in result.stdout
+    path = Path("data/synthetic/features/emodb/log_mel")
+    assert f"remove {path}, then run `dvc repro`" in result.stdout
+    code, found = project.json("verify")
+    assert code == 1
+    assert [row["path"] for row in found["broken_stores"]] == [str(path)]
+    # The cure cures it.
+    shutil.rmtree(project.log_mel)
+    assert project.extract() == 0
+    assert project.run("verify").exit_code == 0
+
+
+def values_of(path):
+    ids, names, values = store.read_functionals(path)
+    return ids, names, values.tobytes()
+
+
+def test_verify_notices_any_changed_byte_that_changes_functionals(project):
+    path = project.egemaps / "functionals.parquet"
+    whole, wanted = path.read_bytes(), values_of(path)
+    found = []
+    for at in np.linspace(0, 1, 150):
+        flip(path, at)
+        found.append(store_faults.fault(project.egemaps) is not None)
+        # Only what no value hangs on may pass: unused bounds in the head of a page.
+        assert found[-1] or values_of(path) == wanted
+        path.write_bytes(whole)
+    assert np.mean(found) > 0.5
+    assert store_faults.fault(project.egemaps) is None
+
+
+def test_verify_names_damaged_functionals(project):
+    flip(project.egemaps / "functionals.parquet", 1.0)
+    code, found = project.json("verify")
+    assert code == 1 and len(found["broken_stores"]) == 1
+    assert "functionals.parquet is damaged" in found["broken_stores"][0]["fault"]
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "000.npz"])
+def test_verify_names_what_is_missing(project, name):
+    (project.log_mel / name).unlink()
+    code, found = project.json("verify")
+    assert code == 1 and name in found["broken_stores"][0]["fault"]
+
+
+def test_verify_names_damaged_files_of_the_cache_and_the_cure(project):
+    one, two = project.packs()[:2]
+    flip(one, 0.7)
+    two.write_bytes(two.read_bytes()[:-3])
+    result = project.run("verify")
+    assert result.exit_code == 1
+    for path in (one, two):
+        assert f"{path} is damaged: remove it, what it held is computed again" in result.stdout
+    _, found = project.json("verify")
+    assert sorted(found["broken_cache_files"]) == sorted(map(str, (one, two)))
+    for path in (one, two):
+        path.unlink()
+    assert project.run("verify").exit_code == 0
+
+
+def test_damage_to_the_cache_is_found_and_its_cure_leaves_the_store_as_it_was(project):
+    wanted = (project.egemaps / "functionals.parquet").read_bytes()
+    own = project.folder / "own cache"
+    packs = sorted((own / "clips/egemaps").rglob("*.pack"))
+    flip(packs[0], 0.5)
+    assert not all(upkeep.is_intact(one) for one in upkeep.held(own))
+    packs[0].unlink()
+    assert project.extract() > 0
+    assert (project.egemaps / "functionals.parquet").read_bytes() == wanted
+
+
+def test_looking_is_no_use(project):
+    path = project.packs()[0]
+    now = time.time()
+    os.utime(path, (now - 40 * DAY_S, now - 50 * DAY_S))
+    for command in ("list", "verify"):
+        assert project.run(command).exit_code == 0
+    found = project.json("prune", "--unused-days", "39", "--dry-run")[1]
+    assert [row["n_bytes"] for row in found["groups"]] == [path.stat().st_size]
+    assert path.stat().st_mtime == pytest.approx(now - 50 * DAY_S, abs=1)
+
+
+# -- prune ----------------------------------------------------------------------------------------
+
+
+def test_prune_leaves_what_a_run_would_use(project):
+    before = project.packs() + project.packs("egemaps")
+    assert project.run("prune").stdout == f"freed 0 B in {project.root}\n"
+    assert project.packs() + project.packs("egemaps") == before
+
+
+def test_prune_removes_old_versions_and_parts_that_are_gone(project):
+    old = make_old(project)
+    n_bytes = sum(path.stat().st_size for path in project.packs())
+    gone = project.root / "clips/loudness/1/ab" / f"{'a' * 32}.pack"
+    gone.parent.mkdir(parents=True)
+    gone.write_bytes(project.packs("egemaps")[0].read_bytes())
+    n_bytes += gone.stat().st_size
+    dry = project.run("prune", "--dry-run").stdout
+    assert old.exists() and gone.exists()
+    assert "old version" in dry and "would free" in dry
+    code, found = project.json("prune")
+    assert code == 0 and found["removed"] and found["n_bytes"] >= n_bytes
+    assert {(row["part"], row["version"]) for row in found["groups"]} == {
+        ("log_mel", old.name),
+        ("loudness", "1"),
+    }
+    assert not old.exists() and not gone.parents[2].exists()
+    assert len(project.packs("egemaps")) == N_CLIPS
+    assert (project.root / "clips").is_dir()
+
+
+def test_prune_by_age(project):
+    for path in project.packs()[:2]:
+        set_age(path, 40)
+    set_age(project.packs("egemaps")[0], 20)
+    assert project.json("prune", "--unused-days", "50")[1]["entries"] == 0
+    _, found = project.json("prune", "--unused-days", "30")
+    assert found["entries"] == 2
+    assert [row["part"] for row in found["groups"]] == ["log_mel"]
+    assert len(project.packs()) == N_CLIPS - 2
+    assert len(project.packs("egemaps")) == N_CLIPS
+
+
+def test_what_was_read_lately_is_in_use_though_written_long_ago(project):
+    path = project.packs()[0]
+    now = time.time()
+    os.utime(path, (now, now - 90 * DAY_S))
+    assert project.json("prune", "--unused-days", "30")[1]["entries"] == 0
+
+
+def test_prune_down_to_a_size_takes_the_longest_unused_first(project):
+    files = project.packs() + project.packs("egemaps")
+    for number, path in enumerate(files):
+        set_age(path, 10 + number % 5)
+    sizes = {path: path.stat().st_size for path in files}
+    limit = sum(sizes.values()) - 1
+    _, found = project.json("prune", "--down-to", str(limit))
+    left = set(project.packs() + project.packs("egemaps"))
+    (gone,) = set(files) - left
+    assert found["entries"] == 1 and found["n_bytes"] == sizes[gone]
+    assert gone in (files[4], files[9])
+    assert project.json("prune", "--down-to", "100GB")[1]["entries"] == 0
+    project.run("prune", "--down-to", "0")
+    assert project.packs() == project.packs("egemaps") == []
+
+
+def test_limits_count_what_old_versions_leave():
+    def held(part, version, n_bytes, used):
+        return upkeep.Held(
+            kind="clips", part=part, version=version, path=Path(f"{part}{used}"),
+            n_entries=1, n_bytes=n_bytes, used=used,
+        )  # fmt: skip
+
+    entries = [held("a", "1", 50, 9.0), held("a", "2", 30, 1.0), held("a", "2", 30, 2.0)]
+    going = upkeep.chosen_to_go(entries, {("clips", "a"): "2"}, down_to=60, now=10.0)
+    assert going == entries[:1]  # then 60 bytes are left: enough
+    going = upkeep.chosen_to_go(entries, {("clips", "a"): "2"}, down_to=59, now=10.0)
+    assert going == entries[:2]
+
+
+def test_prune_removes_what_killed_writers_left_but_not_what_is_being_written(project):
+    shard = project.root / "clips/log_mel" / extraction.folder_of(log_mel) / "new"
+    shard.mkdir(exist_ok=True)
+    young, old = shard / ".young.part", shard / ".old.part"
+    for path in (young, old):
+        path.write_bytes(b"half")
+    set_age(old, 1)
+    earlier = project.root / "egemaps/ab" / f"{'b' * 40}.npy"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(b"earlier layout")
+    set_age(earlier, 1)
+    _, found = project.json("prune")
+    assert found["leftovers"] == 2
+    assert young.exists() and not old.exists() and not earlier.parents[1].exists()
+
+
+def test_prune_and_verify_see_the_cells_of_studies(project):
+    import zipfile
+
+    for version in ("0", "99"):
+        path = project.root / "cells/feng2020" / version / f"{'c' * 40}.zip"
+        path.parent.mkdir(parents=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("numbers", "x" * 1000)
+            archive.comment = path.stem.encode()
+    held = [one for one in upkeep.held(project.root) if one.kind == "cells"]
+    assert [(one.part, one.version) for one in held] == [("feng2020", "0"), ("feng2020", "99")]
+    assert all(map(upkeep.is_intact, held))
+    flip(held[0].path, 0.4)
+    code, found = project.json("verify")
+    assert code == 1 and found["broken_cache_files"] == [str(held[0].path)]
+    going = upkeep.chosen_to_go(held, {("cells", "feng2020"): "99"})
+    assert going == held[:1]
+
+
+@pytest.mark.parametrize("size", ["much", "-1", "5 furlongs", "1e9"])
+def test_a_size_that_is_none_is_refused(project, size):
+    from emometric.errors import PipelineError
+
+    with pytest.raises(PipelineError, match=r"--down-to is '.*'; write a size such as 500MB"):
+        project.run("prune", f"--down-to={size}")
+
+
+PRUNER = """
+import sys, time
+from emometric import upkeep
+root = sys.argv[1]
+print("ready", flush=True)
+while True:
+    upkeep.remove([entry.path for entry in upkeep.held(root)], root)
+    time.sleep(0.05)
+"""
+
+
+def test_pruning_all_beside_a_running_extraction_spoils_nothing(project):
+    """Another process removes every pack that it sees, time and again; the store is the same."""
+    wanted = {path.name: path.read_bytes() for path in project.log_mel.iterdir()}
+    pruner = subprocess.Popen(
+        [sys.executable, "-c", PRUNER, str(project.root)], stdout=subprocess.PIPE
+    )
+    try:
+        assert pruner.stdout.readline() == b"ready\n"
+        for _ in range(5):
+            shutil.rmtree(project.log_mel)
+            build(project.log_mel, "log_mel", log_mel.Params(), project.root)
+            found = {path.name: path.read_bytes() for path in project.log_mel.iterdir()}
+            assert found == wanted
+    finally:
+        pruner.kill()
+        pruner.communicate()
+
+
+def test_start_up_imports_no_extractor():
+    code = (
+        "import sys; from emometric.cli import main; "
+        "assert not {'opensmile', 'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
