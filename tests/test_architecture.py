@@ -17,7 +17,17 @@ SOURCE = ROOT / "src" / "emometric"
 
 # A module may import from layers below its own; part kinds (layer 3) never from a sibling.
 LAYERS = (
-    ("errors", "parts", "emotions", "atomic", "console", "shards", "row_groups", "workers", "packs"),
+    (
+        "errors",
+        "parts",
+        "emotions",
+        "atomic",
+        "console",
+        "shards",
+        "row_groups",
+        "workers",
+        "packs",
+    ),
     ("clip", "batch", "audio", "windows", "settings", "parallel", "metrics", "ranges", "download"),
     ("vad", "store", "cache", "cells", "splits", "speakers", "layers", "svm_scores"),
     ("strata", "fold_file", "fingerprint", "audit_text"),

@@ -1,7 +1,9 @@
 """The bench: the same clips each time, turns that alternate, figures that follow from the times."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ import soundfile
 from typer.testing import CliRunner
 
 from emometric import audio, parts, store
+from emometric.bench import corpus_cost, memory, one_run, plain_ways
 from emometric.bench import extraction as bench
-from emometric.bench import plain_ways
 from emometric.bench.recordings import decode, sample
 from emometric.cli import bench as cli_bench
 from emometric.errors import AudioError, ParameterError, PipelineError
@@ -164,6 +166,60 @@ def test_no_librosa_is_said(monkeypatch):
 def test_no_rounds_are_refused(recordings):
     with pytest.raises(ParameterError, match="rounds is 0; write a whole number from 1"):
         bench.features(sample(recordings, 2), ["is09"], n_rounds=0)
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Runs that are timed happen here; the one whose memory is measured stays what it is."""
+
+    def run(command, **_):
+        assert command[1:3] == ["-m", "emometric.bench.one_run"]
+        one_run.main(json.loads(command[3]))
+
+    monkeypatch.setattr(corpus_cost.subprocess, "run", run)
+
+
+@pytest.mark.parametrize("feature", ["mfcc", "is09_moments"])
+def test_costs_of_a_whole_corpus(recordings, tmp_path, in_process, feature):
+    files = sample(recordings, 5)
+    (cost,) = corpus_cost.measure(files, [feature], tmp_path, n_rounds=1, n_jobs=1)
+    assert (cost.n_clips, cost.n_jobs) == (5, 1)
+    assert cost.audio_s == pytest.approx(sum(soundfile.info(path).duration for path in files))
+    files = list((tmp_path / "features").iterdir())
+    assert cost.store_files == len(files) == (2 if feature == "mfcc" else 1)
+    assert cost.store_bytes == sum(path.stat().st_size for path in files)
+    assert cost.cache_files >= 3 and 0 < cost.cache_index_bytes < cost.cache_bytes
+    assert (cost.store_index_bytes > 0) == (feature == "mfcc")
+    assert cost.read_gb_s > 0 and cost.start_s > 0 and cost.unchanged_s > 0
+    assert cost.added_share == pytest.approx((cost.added_last_s - cost.start_s) / cost.full_s)
+    if cost.peak_bytes is not None:
+        assert 30e6 < cost.peak_bytes < 1e9 and cost.n_processes == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no /proc")
+def test_memory_of_a_process_and_its_children():
+    program = (
+        "import subprocess, sys, time\n"
+        "child = 'import time; held = bytearray(150_000_000); time.sleep(0.5)'\n"
+        "held = bytearray(100_000_000)\n"
+        "subprocess.run([sys.executable, '-c', child], check=True)\n"
+        "print('done')\n"
+    )
+    output, most, n_processes = memory.peak([sys.executable, "-c", program])
+    assert output == "done\n" and n_processes == 2
+    assert 240e6 < most < 350e6
+    with pytest.raises(subprocess.CalledProcessError):
+        memory.peak([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_command_prints_the_costs(recordings, in_process, monkeypatch):
+    monkeypatch.setattr(memory, "peak", lambda command: (corpus_cost.subprocess.run(command), 0, 1))
+    arguments = ["store", str(recordings), "--feature", "mfcc", "--rounds", "1", "--jobs", "1"]
+    told = CliRunner().invoke(cli_bench.app, [*arguments, "--clips", "3"])
+    assert told.exit_code == 0, told.output
+    head, columns, row = told.output.splitlines()[-3:]
+    assert head.startswith("3 clips, ") and columns.startswith("feature  start-up")
+    assert row.startswith("mfcc") and len(row.split()) == 15
 
 
 def test_command_prints_a_table_and_json(recordings):

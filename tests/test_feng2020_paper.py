@@ -89,7 +89,7 @@ def test_table_1_has_the_papers_rows_and_values(section, results):
     stamps = published["stamp", ""]
     assert [bool(stamp) for stamp in stamps] == [False, False, True, True]
     note = section.tables[0].note
-    assert "not the paper's sources: emodb, urdu" in note
+    assert "Not the paper's sources: emodb, urdu." in note
     assert "cremad: 4 speakers, the paper had 91" in note
 
 

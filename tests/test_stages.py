@@ -34,9 +34,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("stage", "options", "sentence"), WRONG)
-def test_misspelt_name_is_one_sentence(
-    project_root, monkeypatch, capsys, stage, options, sentence
-):
+def test_misspelt_name_is_one_sentence(project_root, monkeypatch, capsys, stage, options, sentence):
     monkeypatch.chdir(project_root)
     spec = importlib.util.spec_from_file_location(f"stage_{stage}", f"stages/{stage}.py")
     module = importlib.util.module_from_spec(spec)

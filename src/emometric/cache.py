@@ -70,7 +70,7 @@ class ClipCache:
         self._adopted: dict[str, tuple[str, int]] = {}  # what the index does not hold yet
         self._waiting: list[str] = []  # packs with these
         self._index: sqlite3.Connection | None = None
-        self._is_up, self._is_anew = True, False
+        self._is_up, self._may_write, self._is_anew = True, True, False
         self._lock = threading.RLock()  # joblib asks in its own threads
 
     def head(self, name: str) -> Head | None:
@@ -133,7 +133,7 @@ class ClipCache:
             self._commit()
 
     def _commit(self) -> None:
-        index = self._opened() if self._waiting else None
+        index = self._opened() if self._waiting and self._may_write else None
         if index is None:
             return
         rows = (
@@ -147,6 +147,7 @@ class ClipCache:
         except sqlite3.OperationalError:  # another process holds it for too long
             if index.in_transaction:
                 index.execute("ROLLBACK")
+            self._may_write = False
             return
         except sqlite3.DatabaseError as error:
             self._throw_away(error)

@@ -1,4 +1,4 @@
-"""ResNet-11 over windows of MFCC: two residual blocks of one-dimensional convolutions (kumar2021)."""
+"""ResNet-11 over windows of MFCC: two residual blocks of convolutions over time (kumar2021)."""
 
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -9,13 +9,13 @@ Params = WindowParams
 
 
 class Encoder(Windowed):
-    """Convolution, two residual blocks, flatten, fully connected; the mean over a clip's windows.
+    """Convolution, two residual blocks, flatten, fully connected; mean over a clip's windows.
 
-    kumar2021, section IV-A and figure 3: Conv1D, BatchNorm, LeakyReLU, two residual blocks, flatten,
-    fully connected, softmax, eleven layers. What a block holds stands in a figure that is not to be
-    had: here three convolutions and one on the shortcut, so that 1 + 2 x 4 convolutions, the
-    embedding and the loss's class layer are eleven. Kernels of 3 frames; the second block doubles
-    the channels and halves the frames.
+    kumar2021, section IV-A and figure 3: Conv1D, BatchNorm, LeakyReLU, two residual blocks,
+    flatten, fully connected, softmax, eleven layers. What a block holds stands in a figure that is
+    not to be had: here three convolutions and one on the shortcut, so that 1 + 2 x 4 convolutions,
+    the embedding and the loss's class layer are eleven. Kernels of 3 frames; the second block
+    doubles the channels and halves the frames.
     """
 
     def __init__(self, params: Params, n_bins: int):

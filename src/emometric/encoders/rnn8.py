@@ -6,7 +6,7 @@ Params = WindowParams
 
 
 class Encoder(Windowed):
-    """Seven simple recurrent layers over a window and a fully connected one; the mean over a clip's windows.
+    """Seven simple recurrent layers and a fully connected one; the mean over a clip's windows.
 
     kumar2021, table I; its sizes are not given. Each layer has `width` units; what the last one
     holds after the window's last frame goes on to the embedding.

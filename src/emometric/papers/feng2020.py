@@ -29,6 +29,8 @@ TITLE = (
     "Recognition"
 )
 CITATION = f"Feng, K. and Chaspari, T. (2020). {TITLE}. Texas A&M University."
+TABLES = ("table1", "figure2", "gain")
+WORDS = ("choice", "unknown", "stamps")  # columns of text, empty where there is nothing to say
 
 
 def section(results: Mapping[str, Path], origin: str) -> Section:
@@ -66,14 +68,17 @@ def read(results: Mapping[str, Path]) -> tuple[list[Study], list[str]]:
             lacking = " and ".join(about["missing"]) or "a clip of the emotions"
             missing.append(f"Table 1 and figure 2, {way}: no {lacking}")
             continue
-        tables = {
-            name: pd.read_csv(Path(folder, f"{name}.csv"), keep_default_na=False, na_values=[""])
-            for name in ("table1", "figure2", "gain")
-        }
-        words = ["choice", "unknown", "stamps"]
-        tables["table1"][words] = tables["table1"][words].fillna("")
+        tables = {name: _read(Path(folder, f"{name}.csv")) for name in TABLES}
         studies.append(Study(about=about, **tables))
     return sorted(studies, key=lambda study: (study.source not in N_SPEAKERS, study.way)), missing
+
+
+def _read(path: Path) -> pd.DataFrame:
+    table = pd.read_csv(
+        path, dtype=dict.fromkeys(WORDS, str), na_values=[""], keep_default_na=False
+    )
+    kept = [name for name in WORDS if name in table]
+    return table.assign(**{name: table[name].fillna("") for name in kept})
 
 
 def _figure_2(study: Study, origin: str) -> Picture:

@@ -13,6 +13,7 @@ from emometric.report.style import SMALL_PT, CorpusHeading, new_figure, style
 
 _MARKS = ("o", "s")
 _DASHED = (0, (4, 2))
+_FOOT_IN = 0.52
 
 
 def grid(
@@ -53,14 +54,7 @@ def grid(
         panels[0][0].set_ylim(max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02))
         panels[0][0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         panels[0][0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        middle = panels[-1][len(columns) // 2]
-        middle.set_xlabel("speakers of the target that grant one clip of each emotion")
-        middle.legend(
-            handles=_legend(variants, theme),
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.28),
-            ncols=len(variants),
-        )
+        _foot(figure, variants, theme)
     return figure
 
 
@@ -90,6 +84,28 @@ def _draw(
         )
     axes.grid(axis="y")
     axes.tick_params(length=2)
+
+
+def _foot(figure: Figure, variants: Mapping[str, str], theme: Theme) -> None:
+    """What the x axis counts, and the legend, below all panels and no wider than the figure."""
+    engine, height = figure.get_layout_engine(), figure.get_figheight()
+    left, low, width, tall = engine.get()["rect"]
+    engine.set(rect=(left, low + _FOOT_IN / height, width, tall - _FOOT_IN / height))
+    words = figure.text(
+        0.5,
+        low + (_FOOT_IN - 0.02) / height,
+        "speakers of the target that grant one clip of each emotion",
+        ha="center",
+        va="top",
+    )
+    legend = figure.legend(
+        handles=_legend(variants, theme),
+        loc="lower center",
+        bbox_to_anchor=(0.5, low),
+        ncols=len(variants),
+    )
+    for part in (words, legend):
+        part.set_in_layout(False)
 
 
 def _name(axes: Axes, lines: Mapping[str, float], theme: Theme) -> None:
