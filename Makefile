@@ -23,8 +23,9 @@ repro-original: $(READY)
 	emometric corpora link $(if $(CORPORA),"$(CORPORA)")
 	dvc repro original/dvc.yaml
 
+# Files side by side, one a processor; a library's threads on top would only get in each other's way.
 test: lint
-	pytest
+	OMP_NUM_THREADS=1 pytest -n auto --dist loadfile
 
 lint: $(READY)
 	ruff check .
