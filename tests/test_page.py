@@ -298,7 +298,11 @@ def test_stage_writes_what_git_keeps_twice_the_same(results, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(picture_files, "draw", undrawn)
     monkeypatch.setattr(stage, "PAPERS", ())
-    monkeypatch.setattr(stage.settings, "read", lambda origin: {"studies": {"toy": {}}})
+    monkeypatch.setattr(
+        stage.settings,
+        "read",
+        lambda origin: {"studies": {"toy": {}}, "study_scale": {origin: "quick"}},
+    )
     write_study(results.parent / "toy")
     metrics_file = results / "metrics.json"
     rates = json.loads(metrics_file.read_text()) | {"uar_fold_sd": float("nan"), "uar": 2 / 3}

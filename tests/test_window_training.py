@@ -133,7 +133,7 @@ def test_triplet_loss_is_a_plain_loop_with_right_gradients():
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_learns_what_is_plain(network):
-    longer = Schedule(**{**vars(SCHEDULE), "epochs": (40, 20), "batch_size": 24})
+    longer = Schedule(**{**vars(SCHEDULE), "epochs": (80, 20), "batch_size": 24, "scale": 4.0})
     trained = train(job(network=network, schedule=longer))
     _, emotion = clips()
     nearest = (trained.embedding @ trained.prototypes.T).argmax(axis=1)

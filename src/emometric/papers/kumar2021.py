@@ -151,6 +151,7 @@ def _accuracy(study: Study) -> Table:
         rows=_frame(rows, ("division", "decision")),
         note='Accuracy is what the paper calls "un-weighted accuracy": correct over all. In '
         "brackets the interval that resamples speakers.",
+        digits=2,
     )
 
 
