@@ -36,8 +36,13 @@ def draw(picture: Picture) -> Drawn:
 
 
 def write(drawn: Sequence[Drawn], folder: str | Path) -> None:
-    """Make `folder` anew with <item>.png, <item>.svg and <item>.csv of each picture."""
+    """Make `folder` anew with <item>.png, <item>.svg and <item>.csv of each picture.
+
+    Without pictures it holds none.txt: git keeps no empty folder, and a clone would lack it.
+    """
     with atomic.new_folder(folder) as aside:
+        if not drawn:
+            (aside / "none.txt").write_text("no figure: its recordings or labels are absent\n")
         for made in drawn:
             for ending, content in (("png", made.light), ("svg", made.svg), ("csv", made.csv)):
                 (aside / f"{made.picture.item}.{ending}").write_bytes(content)
