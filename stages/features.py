@@ -1,4 +1,4 @@
-"""Stage features: one feature of one corpus, in data/<origin>/<folder>/<corpus>/<feature>/."""
+"""Stage features: features of one corpus, in data/<origin>/<folder>/<corpus>/<feature>/."""
 
 import os
 from pathlib import Path
@@ -15,29 +15,30 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def extract(
     origin: str = typer.Option(...),
     corpus: str = typer.Option(...),
-    feature: str = typer.Option(...),
-    folder: str = typer.Option("features", help="features, or study_features for the studies"),
+    feature: str = typer.Option("", help="one; empty: those that the studies hear of the corpus"),
 ) -> None:
-    """Extract a feature of every clip; what the clip cache holds is not computed again.
+    """Extract features of every clip; what the clip cache holds is not computed again.
 
-    Two stages may not share an output, so that the run and the studies have a folder each.
+    Two stages may not share an output, so that the run's features lie in the folder features and
+    those of the studies in study_features.
     """
     values = settings.read(origin)
-    chosen = values["features"]
-    parts.check_name("features", feature, chosen)
-    params = parts.make_params("features", feature, chosen[feature])
-    with workers.use(**values["extraction"]) as n_jobs:
-        done = extraction.extract_corpus(
-            feature,
-            params,
-            Path("data", origin, "manifests", f"{corpus}.parquet"),
-            Path("data", origin, "corpora", corpus, "audio"),
-            Path("data", origin, folder, corpus, feature),
-            cache_folder=os.environ.get("EMOMETRIC_CACHE")
-            or platformdirs.user_cache_dir("emometric"),
-            n_jobs=n_jobs,
-        )
-    print(f"{corpus}, {feature}: {done.n_clips} clips, {done.n_computed} computed")
+    names = [feature] if feature else values["study_features"][corpus]
+    folder = "features" if feature else "study_features"
+    for name in names:
+        parts.check_name("features", name, values["features"])
+        with workers.use(**values["extraction"]) as n_jobs:
+            done = extraction.extract_corpus(
+                name,
+                parts.make_params("features", name, values["features"][name]),
+                Path("data", origin, "manifests", f"{corpus}.parquet"),
+                Path("data", origin, "corpora", corpus, "audio"),
+                Path("data", origin, folder, corpus, name),
+                cache_folder=os.environ.get("EMOMETRIC_CACHE")
+                or platformdirs.user_cache_dir("emometric"),
+                n_jobs=n_jobs,
+            )
+        print(f"{corpus}, {name}: {done.n_clips} clips, {done.n_computed} computed")
 
 
 if __name__ == "__main__":

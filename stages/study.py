@@ -53,11 +53,13 @@ def study(
 def make(name: str, values: dict, data: Path, seed: int) -> runner.Study:
     """The study that a block of params.yaml describes, with its corpora read."""
     block = values["studies"][name]
+    features = settings.features_of(block)
     source, target = (
         tables.read(
             corpus,
             data / "manifests" / f"{corpus}.parquet",
-            data / "study_features" / corpus / block["feature"],
+            data / "study_features" / corpus,
+            features,
         )
         for corpus in (block["source"], block["target"])
     )

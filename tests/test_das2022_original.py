@@ -33,11 +33,11 @@ def read(corpus: str, root: Path, folder: Path, cache: Path) -> Table:
             egemaps.Params(silence="keep"),
             folder / "manifest.parquet",
             folder / "corpus/audio",
-            folder / "features",
+            folder / "features/egemaps",
             cache_folder=cache,
             n_jobs=joblib.cpu_count(),
         )
-    table = tables.read(corpus, folder / "manifest.parquet", folder / "features")
+    table = tables.read(corpus, folder / "manifest.parquet", folder / "features", ["egemaps"])
     if table.clips["activation"].isna().all():
         pytest.skip(f"no das2022/{corpus} labels beside the corpora")
     return table

@@ -182,13 +182,12 @@ def write_corpus(folder, name, table):
     pq.write_table(manifest, folder / f"manifests/{name}.parquet")
     path = folder / f"study_features/{name}/egemaps/functionals.parquet"
     store.write_functionals(path, list(table.clips["id"]), table.names, table.values)
-    return folder / f"manifests/{name}.parquet", path.parent
+    return folder / f"manifests/{name}.parquet", path.parents[1]
 
 
 def test_a_corpus_of_frames_keeps_each_clips_own(tmp_path):
     table = corpus("one")
     manifest, features = write_corpus(tmp_path, "one", table)
-    (features / "functionals.parquet").unlink()
     generator = np.random.default_rng(3)
     frames = {
         clip_id: generator.normal(size=(length, 5)).astype(np.float16)
@@ -196,8 +195,8 @@ def test_a_corpus_of_frames_keeps_each_clips_own(tmp_path):
             table.clips["id"], generator.integers(1, 9, len(table)), strict=True
         )
     }
-    store.write_ragged(features, list(frames.items())[::-1], dtype=np.float16)
-    read = tables.read("one", manifest, features)
+    store.write_ragged(features / "mfcc", list(frames.items())[::-1], dtype=np.float16)
+    read = tables.read("one", manifest, features, ["mfcc"])
     some = read.take(np.array([4, 0, 2]))
     for one in (read, some):
         for row, clip_id in enumerate(one.clips["id"]):
@@ -209,6 +208,36 @@ def test_a_corpus_of_frames_keeps_each_clips_own(tmp_path):
         table.frames(0)
 
 
+def test_several_features_of_a_corpus_stand_side_by_side(tmp_path):
+    table = corpus("one")
+    manifest, features = write_corpus(tmp_path, "one", table)
+    ids = list(table.clips["id"])
+    frames = [(one, np.full((2, 3), row, np.float16)) for row, one in enumerate(ids)]
+    store.write_ragged(features / "mfcc", frames, dtype=np.float16)
+    both = tables.read("one", manifest, features, ["egemaps", "mfcc"])
+    assert np.array_equal(both.values, table.values) and list(both.beside) == ["mfcc"]
+    some = both.take(np.array([5, 1]))
+    assert list(some.beside["mfcc"].clips["id"]) == list(some.clips["id"]) == [ids[1], ids[5]]
+    assert [some.beside["mfcc"].frames(row)[0, 0] for row in range(2)] == [1, 5]
+    alone = tables.read("one", manifest, features, ["egemaps"])
+    assert len({tables.digest(one) for one in (both, alone, some)}) == 3
+    assert len(tables.read("one", manifest, features, ["mfcc", "egemaps"]).beside["egemaps"]) > 0
+    with pytest.raises(StoreError, match=r"mfcc is there of other clips; run `dvc repro`"):
+        replace(alone, beside={"mfcc": some.beside["mfcc"]})
+
+
+def test_a_network_of_speakers_is_a_corpus_without_values(tmp_path):
+    table = corpus("speakers")
+    manifest, folder = write_corpus(tmp_path, "speakers", table)
+    for name in tables.NETWORK:
+        (folder / name).write_bytes(b"one")
+    read = tables.read("speakers", manifest, folder, ["egemaps"])
+    assert read.network == folder and read.values.shape == (len(table), 0)
+    before = tables.digest(read)
+    (folder / "network.safetensors").write_bytes(b"two")
+    assert tables.digest(read) != before
+
+
 def empty(name):
     return corpus(name).take(np.zeros(0, dtype=np.int64))
 
@@ -216,21 +245,22 @@ def empty(name):
 def test_a_corpus_is_read_with_its_labels(tmp_path):
     table = corpus("one")
     manifest, features = write_corpus(tmp_path, "one", table)
-    read = tables.read("one", manifest, features)
+    read = tables.read("one", manifest, features, ["egemaps"])
     assert list(read.clips.columns) == list(tables.COLUMNS)
     wanted = ["id", "speaker", "emotion"]
     assert read.clips[wanted].equals(table.clips[wanted])
     assert read.clips["emotion"].isna().sum() == 3 and read.clips["activation"].isna().all()
     assert np.array_equal(read.values, table.values) and read.names == table.names
     store.write_functionals(
-        features / "functionals.parquet",
+        features / "egemaps/functionals.parquet",
         list(table.clips["id"])[:-1],
         table.names,
         table.values[:-1],
     )
     with pytest.raises(StoreError, match=r"does not hold the clips of .*run `dvc repro`"):
-        tables.read("one", manifest, features)
-    assert len(tables.read("none", *write_corpus(tmp_path, "none", empty("none")))) == 0
+        tables.read("one", manifest, features, ["egemaps"])
+    nothing = write_corpus(tmp_path, "none", empty("none"))
+    assert len(tables.read("none", *nothing, ["egemaps"])) == 0
 
 
 def outcome(**change):
@@ -890,20 +920,23 @@ def test_a_missing_key_and_a_wrong_seed_are_named(project):
 
 def test_the_graph_makes_what_the_studies_need(project_root):
     values = settings.read("synthetic", project_root / "params.yaml")
-    text = yaml.safe_load((project_root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     made = {
-        (name, feature)
-        for stage, body in text.items()
-        if stage.startswith("study_features_")
-        for name in body["matrix"]["corpus"]
-        for feature in body["matrix"]["feature"]
+        (corpus, feature)
+        for corpus, features in values["study_features"].items()
+        for feature in features
     }
     needed = {
-        (study[role], study["feature"])
+        (study[role], feature)
         for study in values["studies"].values()
         for role in ("source", "target")
+        for feature in settings.features_of(study)
+        if study[role] != settings.SPEAKERS
     }
-    assert needed == made, "name the pairs (corpus, feature) under study_features_* in dvc.yaml"
+    needed |= {
+        (corpus, values["pretraining"]["feature"]) for corpus in values["pretraining"]["corpora"]
+    }
+    assert needed == made, "list under study_features in params.yaml what is heard, and no more"
+    text = yaml.safe_load((project_root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     results = {
         dep.removeprefix("data/${origin}/results/")
         for dep in text["report"]["deps"]

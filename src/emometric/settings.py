@@ -48,7 +48,9 @@ BLOCKS = {
 }
 STUDIED = ("methods", "studies")  # blocks that have a scale of their own
 POOLED = "pooled"  # the corpus that the block `pool` makes of others
-# A study's keys, each with the block that holds what it names (None: replaced settings).
+SPEAKERS = "speakers"  # the source of a study that starts from a network of speakers
+# A study's keys, each with the block that holds what it names (None: replaced settings); `feature`
+# may be a list of several.
 STUDY = {
     "method": "methods",
     "feature": "features",
@@ -103,7 +105,7 @@ def at_scale(value: Any, scale: str) -> Any:
 
 
 def _check(raw: Mapping, path: Path) -> None:
-    known = (*RUN, *PART_BLOCKS, *BLOCKS, "studies")
+    known = (*RUN, *PART_BLOCKS, *BLOCKS, "study_features", "studies")
     _check_keys(raw, known, path, "")
     for block, keys in BLOCKS.items():
         _check_keys(_map(raw[block], path, block), keys, path, f"{block}.")
@@ -113,6 +115,7 @@ def _check(raw: Mapping, path: Path) -> None:
     if not raw["corpora"]:
         raise ParameterError(f"{path}: corpora names no corpus; write at least one, as 'emodb:'.")
     _check_pool(raw, path)
+    _check_study_features(raw, path)
     for key, kind in RUN.items():
         if kind:
             parts.check_name(kind, raw[key], runnable(raw) if kind == "corpora" else raw[kind])
@@ -138,6 +141,27 @@ def _check_pool(raw: Mapping, path: Path) -> None:
         parts.check_name("corpora", name, raw["corpora"])
 
 
+def features_of(study: Mapping) -> tuple[str, ...]:
+    """The features that a study hears, the first of them its own.
+
+    >>> features_of({"feature": "mfcc"}), features_of({"feature": ["log_mel", "modulation"]})
+    (('mfcc',), ('log_mel', 'modulation'))
+    """
+    feature = study["feature"]
+    return tuple(feature) if isinstance(feature, list) else (feature,)
+
+
+def _check_study_features(raw: Mapping, path: Path) -> None:
+    for corpus, features in _map(raw["study_features"], path, "study_features").items():
+        parts.check_name("corpora", corpus, raw["corpora"])
+        if not isinstance(features, list):
+            raise ParameterError(
+                f"{path}: study_features.{corpus} must be a list of features, one a line."
+            )
+        for feature in features:
+            parts.check_name("features", feature, raw["features"])
+
+
 def _check_study(name: Any, raw: Mapping, path: Path) -> None:
     where = f"studies.{name}"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) or name == "run":
@@ -148,11 +172,25 @@ def _check_study(name: Any, raw: Mapping, path: Path) -> None:
     study = _map(raw["studies"][name], path, where)
     _check_keys(study, tuple(STUDY), path, f"{where}.")
     for key, block in STUDY.items():
-        if block:
-            parts.check_name(block, study[key], raw[block])
+        if block and not (key == "source" and study[key] == SPEAKERS):
+            for part in features_of(study) if key == "feature" else (study[key],):
+                parts.check_name(block, part, raw[block])
+    if not features_of(study):
+        raise ParameterError(f"{path}: {where}.feature names no feature; write one.")
+    _check_heard(study, raw, path, where)
     replaced = _map(study["settings"], path, f"{where}.settings")
     for key in replaced:
         parts.check_name(f"methods.{study['method']}", key, raw["methods"][study["method"]] or {})
+
+
+def _check_heard(study: Mapping, raw: Mapping, path: Path, where: str) -> None:
+    for corpus in {study["source"], study["target"]} - {SPEAKERS}:
+        lacking = set(features_of(study)) - set(raw["study_features"].get(corpus, ()))
+        if lacking:
+            raise ParameterError(
+                f"{path}: {where} hears {', '.join(sorted(lacking))} of {corpus}; add it under "
+                f"study_features.{corpus}."
+            )
 
 
 def _map(value: Any, path: Path, where: str) -> Mapping:

@@ -50,6 +50,7 @@ def listed(name: str, block: dict[str, Any], folder: Path) -> dict[str, Any]:
         about = json.loads((folder / "study.json").read_text(encoding="utf-8"))
         state, n_cells = " ".join([about["state"], *about["missing"]]), about["n_cells"]
     shown = {key: block[key] for key in ("method", "feature", "source", "target")}
+    shown["feature"] = " ".join(settings.features_of(block))
     return {"study": name, **shown, "state": state, "cells": n_cells}
 
 

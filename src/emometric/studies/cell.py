@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,9 @@ class Table:
     values: functionals, (n, width) float32, or where `lengths` is given the frames of all clips end
     to end, (sum of lengths, width) in their own float type; names: of the columns of `values`.
     Rows given in another order are put into that of the ids; n = 0 where the corpus is absent.
+
+    beside: other features of the same clips, by name; network: a folder with a network that has
+    learned from these clips, which then have no values.
     """
 
     corpus: str
@@ -72,6 +76,8 @@ class Table:
     values: np.ndarray
     names: tuple[str, ...]
     lengths: np.ndarray | None = None
+    beside: Mapping[str, "Table"] = field(default_factory=dict)
+    network: Path | None = None
 
     def __post_init__(self):
         framed = self.lengths is not None
@@ -88,6 +94,11 @@ class Table:
         if self.clips["id"].duplicated().any():
             twice = self.clips["id"][self.clips["id"].duplicated()].iloc[0]
             raise StoreError(f"{self.corpus}: the clip '{twice}' comes twice; give each once.")
+        for name, other in self.beside.items():
+            if sorted(other.clips["id"]) != sorted(self.clips["id"]):
+                raise StoreError(
+                    f"{self.corpus}: {name} is there of other clips; run `dvc repro` to extract it."
+                )
         order = np.argsort(self.clips["id"].to_numpy(dtype=str), kind="stable")
         object.__setattr__(self, "clips", self.clips.iloc[order].reset_index(drop=True))
         object.__setattr__(self, "values", np.ascontiguousarray(values[_rows(lengths, order)]))
@@ -106,6 +117,8 @@ class Table:
             values=self.values[_rows(self.lengths, rows) if framed else rows],
             names=self.names,
             lengths=self.lengths[rows] if framed else None,
+            beside={name: other.take(rows) for name, other in self.beside.items()},
+            network=self.network,
         )
 
     def frames(self, row: int) -> np.ndarray:

@@ -1,9 +1,12 @@
 """Read a corpus for a study: its labels joined with its features, and what decides on them."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 
 from emometric import store
@@ -13,28 +16,42 @@ from emometric.studies.cell import Table
 
 # Neither where a recording lies nor how it sounds: what a method may know of a clip.
 _LEFT_OUT = ("path", "peak", "content")
+NETWORK = ("network.safetensors", "network.json")  # what decides on a network
 COLUMNS = tuple(name for name in LABELS_SCHEMA.names if name not in _LEFT_OUT)
 
 
-def read(corpus: str, manifest: str | Path, features: str | Path) -> Table:
+def read(
+    corpus: str, manifest: str | Path, folder: str | Path, features: Sequence[str]
+) -> Table:
     """All clips of a corpus with their features; an absent corpus has none.
 
-    features: the folder of a feature, be it functionals or frames. Clips without an emotion are
-    there too. Raises StoreError where a file is missing or where the two do not hold the same
-    clips.
+    folder: a folder for each of `features`, be it functionals or frames; the table holds the first,
+    the others stand beside it. Or the folder of a network, which `emometric.pretraining` wrote:
+    then the clips are those that it has learned from. Clips without an emotion are there too.
+    Raises StoreError where a file is missing, or where the clips are not those of the manifest.
     """
     labels = store.read_table(manifest)
     labels = labels.take(pc.sort_indices(labels, [("id", "ascending")])).select(COLUMNS)
-    functionals = Path(features, "functionals.parquet")
+    clips = labels.to_pandas()
+    if Path(folder, NETWORK[0]).is_file():
+        nothing = np.zeros((len(clips), 0), np.float32)
+        return Table(corpus=corpus, clips=clips, values=nothing, names=(), network=Path(folder))
+    first, *others = (_read_feature(corpus, clips, Path(folder, name)) for name in features)
+    beside = dict(zip(features[1:], others, strict=True))
+    return replace(first, beside=beside)
+
+
+def _read_feature(corpus: str, clips: pd.DataFrame, folder: Path) -> Table:
+    functionals = folder / "functionals.parquet"
     if functionals.is_file():
         (ids, names, values), lengths = store.read_functionals(functionals), None
     else:
-        ids, names, values, lengths = _frames(features)
-    if list(ids) != labels["id"].to_pylist():
+        ids, names, values, lengths = _frames(folder)
+    if list(ids) != clips["id"].tolist():
         raise StoreError(
-            f"{features} does not hold the clips of {manifest}; run `dvc repro` to extract them."
+            f"{folder} does not hold the clips of the manifest of {corpus}; run `dvc repro` to "
+            "extract them."
         )
-    clips = labels.to_pandas()
     return Table(corpus=corpus, clips=clips, values=values, names=names, lengths=lengths)
 
 
@@ -60,4 +77,9 @@ def digest(table: Table) -> str:
     if table.lengths is not None:
         state.update(table.lengths.tobytes())
     state.update(np.ascontiguousarray(table.values).view(np.uint8).data)
+    for name in sorted(table.beside):
+        state.update(f"{name}:{digest(table.beside[name])}".encode())
+    if table.network is not None:
+        for name in NETWORK:
+            state.update(Path(table.network, name).read_bytes())
     return state.hexdigest()
