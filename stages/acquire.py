@@ -24,7 +24,7 @@ def acquire(origin: str = typer.Option(...), corpus: str = typer.Option(...)) ->
         if origin == "original":
             root = roots.find(origin, corpus, params, Path("data"))
         else:
-            root = _speak(corpus, Path(name, corpus), chosen["stand_in"]["max_clips"], n_jobs)
+            root = _speak(corpus, Path(name, corpus), chosen["stand_in"], n_jobs)
             params = roots.without_places(params)
         done = acquiring.acquire(corpus, params, root, folder, n_jobs=n_jobs)
     print(
@@ -34,14 +34,14 @@ def acquire(origin: str = typer.Option(...), corpus: str = typer.Option(...)) ->
     )
 
 
-def _speak(corpus: str, root: Path, max_clips: int | None, n_jobs: int) -> Path | None:
+def _speak(corpus: str, root: Path, maxima: dict[str, int | None], n_jobs: int) -> Path | None:
     """Write the stand-in of a corpus; None where nobody wrote one (then the corpus is empty)."""
     from emometric.stand_ins import tree  # needs the extra `synthetic`
 
     if not tree.exists(corpus):
         print(f"{corpus}: has no stand-in (src/emometric/stand_ins/{corpus}.py); it stays empty")
         return None
-    tree.write_tree(corpus, root, max_clips=max_clips, n_jobs=n_jobs)
+    tree.write_tree(corpus, root, **maxima, n_jobs=n_jobs)
     return root
 
 

@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-import platformdirs
 import typer
 
-from emometric import console, extraction, parts, settings, workers
+from emometric import cache_folder, console, extraction, parts, settings, workers
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,8 +33,7 @@ def extract(
                 Path("data", origin, "manifests", f"{corpus}.parquet"),
                 Path("data", origin, "corpora", corpus, "audio"),
                 Path("data", origin, folder, corpus, name),
-                cache_folder=os.environ.get("EMOMETRIC_CACHE")
-                or platformdirs.user_cache_dir("emometric"),
+                cache_folder=cache_folder.root(os.environ.get("EMOMETRIC_CACHE")),
                 n_jobs=n_jobs,
             )
         print(f"{corpus}, {name}: {done.n_clips} clips, {done.n_computed} computed")

@@ -6,11 +6,11 @@ from pathlib import Path
 import typer
 
 from emometric import atomic, console, ledger, settings
-from emometric.papers import das2022, feng2020, kumar2021
+from emometric.papers import das2022, feng2020, kumar2021, mocanu2021, ntalampiras2020
 from emometric.report import merging, page, publishing, source_digests
 from emometric.report.record import read
 
-PAPERS = (feng2020, kumar2021, das2022)  # in the order of the page
+PAPERS = (ntalampiras2020, feng2020, kumar2021, mocanu2021, das2022)  # in the order of the page
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-import platformdirs
 import torch
 import typer
 
-from emometric import console, evaluation, settings
+from emometric import cache_folder, console, evaluation, settings
 from emometric.errors import ParameterError
 from emometric.studies import evaluating, method, record, runner, tables
 
@@ -36,8 +35,7 @@ def study(
         outcomes = runner.run(
             chosen,
             groups,
-            cache_folder=os.environ.get("EMOMETRIC_CACHE")
-            or platformdirs.user_cache_dir("emometric"),
+            cache_folder=cache_folder.root(os.environ.get("EMOMETRIC_CACHE")),
             tick=bar.update,
         )
         about = {"origin": origin, "scale": values["study_scale"][origin]}

@@ -1,27 +1,15 @@
 """Angles between emotions: known geometry, stored as a study stores it."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fabricated_angles as made_up
 from emometric import evaluation
 from emometric.studies import angles
 from emometric.studies.cell import Stored
 
-
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_angles")
 NAMES, PLACES, TRUTHS = made_up.NAMES, made_up.PLACES, made_up.TRUTHS
 at, cell, stored = made_up.at, made_up.cell, made_up.stored
 RULES = evaluation.Params(n_resamples=200, confidence=0.95, perplexity=5)

@@ -22,6 +22,7 @@ LAYERS = (
         "parts",
         "emotions",
         "atomic",
+        "cache_folder",
         "console",
         "shards",
         "row_groups",
@@ -29,18 +30,20 @@ LAYERS = (
         "packs",
     ),
     ("clip", "batch", "audio", "windows", "settings", "parallel", "metrics", "ranges", "download"),
-    ("vad", "store", "cache", "cells", "splits", "speakers", "layers", "svm_scores"),
-    ("strata", "fold_file", "fingerprint", "audit_text"),
+    ("verification", "speaker_audit", "speaker_roles"),
+    ("vad", "store", "cache", "cells", "splits", "speakers", "layers", "svm_scores", "explaining"),
+    ("cache_files", "spectrum_input", "strata", "fold_file", "fingerprint", "audit_text"),
     ("spectra", "smile", "pretrained", "acquisition.listing", "acquisition.exclusions"),
     ("speech_models", "change_detection", "acquisition.affect_labels", "acquisition.clip_table"),
     ("resampling", "evaluation", "studies.cell", "studies.statistics"),
     (*(kind for kind in parts.KINDS if kind != "methods"), "stand_ins", "checkpoint", "projection"),
+    ("training", "training_state", "warm_start"),
     ("studies",),  # what methods are made of; the runner and what reads its tables lie above them
     ("methods",),  # presets of the other parts
-    ("clip_tasks", "feature_store"),
+    ("clip_tasks", "feature_store", "run_clips", "likeness"),
     ("acquisition", "extraction", "bench"),
-    ("training", "upkeep", "store_faults", "baselines", "report", "ledger"),
-    ("fold_models", "results", "audit"),
+    ("upkeep", "store_faults", "baselines", "report", "ledger"),
+    ("fold_models", "results", "audit", "run_model", "pretraining", "speaker_clips", "speaker_network"),
     ("studies.runner", "studies.record", "studies.summary", "studies.evaluating"),
     ("comparison", "papers"),
     ("cli",),
@@ -179,9 +182,10 @@ def test_stage_deps_name_what_is_there_and_used(name):
     stage = stages()[name]
     script = re.search(r"stages/\w+\.py", stage["cmd"]).group()
     used = {script, *closure(ROOT / script)}
+    folders = [dep for dep in stage["deps"] if dep.startswith("src/") and not dep.endswith(".py")]
     templates = [dep for dep in stage["deps"] if "${" in dep and dep.startswith("src/")]
-    for template in templates:
-        for part in (SOURCE / template.split("/")[2]).glob("*.py"):
+    for named in (*folders, *templates):  # any part of the kind may be loaded
+        for part in (SOURCE / named.split("/")[2]).glob("*.py"):
             used |= closure(part)
     for dep in stage["deps"]:
         if "${" in dep or dep.startswith("data/"):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emometric import cache as caches
-from emometric import packs, shards
+from emometric import cache_files, packs, shards
 from emometric.cache import INDEX, ClipCache, key
 
 NAME, OTHER, THIRD = (key(content, {"silence": "keep"}, "1") for content in "abc")
@@ -61,14 +61,14 @@ def test_a_pack_holds_many_entries(cache):
     cache.commit()
     for name, array in arrays.items():
         np.testing.assert_array_equal(cache.get(name), array)
-    (found,) = caches.packs_of(*where(cache))
-    assert found.n_entries == 3 and caches.is_intact(found)
+    (found,) = cache_files.packs_of(*where(cache))
+    assert found.n_entries == 3 and cache_files.is_intact(found)
     assert found.n_bytes == os.stat(pack_of(cache)).st_size
 
 
 def where(cache):
     root = cache.folder.parents[2]
-    ((part, version),) = caches.parts(root)
+    ((part, version),) = cache_files.parts(root)
     assert (part, version) == ("spectrogram", "1,float16")
     return root, part, version
 
@@ -95,8 +95,8 @@ def test_a_changed_byte_is_noticed_and_mended(cache, at):
     with open(path, "wb") as file:
         file.write(data)
     assert cache.get(NAME) is None
-    (pack,) = caches.packs_of(*where(cache))
-    assert not caches.is_intact(pack)
+    (pack,) = cache_files.packs_of(*where(cache))
+    assert not cache_files.is_intact(pack)
     cache.put(NAME, np.ones((4, 8)))
     np.testing.assert_array_equal(cache.get(NAME), np.ones((4, 8)))
     cache.commit()
@@ -127,7 +127,7 @@ def test_a_wrong_place_is_noticed(cache):
 def test_objects_are_never_kept(cache):
     with pytest.raises(ValueError, match="allow_pickle"):
         cache.put(NAME, np.array([object()]))
-    assert list(caches.packs_of(*where(cache))) == []
+    assert list(cache_files.packs_of(*where(cache))) == []
 
 
 @given(
@@ -223,7 +223,7 @@ def test_a_cache_that_is_not_there_is_not_made_by_looking(tmp_path):
     with ClipCache(tmp_path / "none", "mfcc", "1") as cache:
         assert cache.get(NAME) is None
     assert not (tmp_path / "none").exists()
-    assert caches.parts(tmp_path / "none") == []
+    assert cache_files.parts(tmp_path / "none") == []
     assert caches.identity(tmp_path / "none", create=False) is None
 
 
@@ -239,7 +239,7 @@ def test_a_cache_keeps_its_identity(tmp_path):
 def test_leftovers_are_what_killed_writers_and_earlier_layouts_left(tmp_path):
     with ClipCache(tmp_path, "mfcc", "1") as cache:
         names = fill(cache)
-    assert list(caches.leftovers(tmp_path)) == []
+    assert list(cache_files.leftovers(tmp_path)) == []
     killed = cache.folder / "new/.abc.part"
     killed.write_bytes(b"half")
     earlier = tmp_path / "egemaps/3f" / f"{NAME}.npy"
@@ -247,11 +247,11 @@ def test_leftovers_are_what_killed_writers_and_earlier_layouts_left(tmp_path):
     earlier.write_bytes(b"one")
     (tmp_path / "cells/ab").mkdir(parents=True)
     (tmp_path / "cells/ab/x.zip").write_bytes(b"not ours")
-    assert set(caches.leftovers(tmp_path)) == {killed, earlier}
-    for pack in caches.packs_of(tmp_path, "mfcc", "1"):
-        caches.remove(pack)
-        caches.remove(pack)
-    assert cache.folder / INDEX in set(caches.leftovers(tmp_path))
+    assert set(cache_files.leftovers(tmp_path)) == {killed, earlier}
+    for pack in cache_files.packs_of(tmp_path, "mfcc", "1"):
+        cache_files.remove(pack)
+        cache_files.remove(pack)
+    assert cache.folder / INDEX in set(cache_files.leftovers(tmp_path))
     with ClipCache(tmp_path, "mfcc", "1") as cache:
         assert cache.get(names[0]) is None
 

@@ -461,3 +461,46 @@ def test_no_text_breaks_out_of_a_table(text):
     lines = document.markdown([table]).rstrip("\n").split("\n")
     assert len(lines) == 3
     assert lines[2].replace("\\\\", "").replace("\\|", "").count("|") == 3
+
+
+def test_a_comment_fits_into_what_github_takes():
+    rows = [(f"study.cell_{n}.uar", "0.1234", "0.4321") for n in range(500)]
+    links = [(f"figure_{n}", f"[here](https://github.com/{'x' * 300}/{n})") for n in range(90)]
+    blocks = [
+        document.Heading("Metrics"),
+        document.Table(("metric", "base", "here"), rows),
+        document.Fold("90 figures", [document.Listing(links)]),
+    ]
+    whole = document.markdown(blocks)
+    assert "| study.cell_59.uar |" in whole and "study.cell_60" not in whole
+    assert "| and 440 more |" in whole and "- and 30 more" in whole
+    assert document.fitting(blocks, 10**6) == whole
+    for limit in (20_000, 6_000):
+        text = document.fitting(blocks, limit)
+        assert limit / 2 < len(text.encode()) <= limit
+        assert "study.cell_0.uar" in text and "- [here](" in text
+        assert text.count("<details>") == text.count("</details>") == 1
+    assert "- " not in document.plain(blocks)
+
+
+def test_a_comparison_of_the_same_cells_draws_no_resamples(monkeypatch):
+    def side(cells):
+        return recorded.Recorded(
+            numbers={"grid.n_cells": 8},
+            recalls=record(cells).recalls,
+            confusion=pd.DataFrame(),
+            figures={},
+        )
+
+    def refuse(*_arguments):
+        raise AssertionError("resampled what is the same")
+
+    grid = {("grid", f"cell={n}"): history.counts(seed=n) for n in range(8)}
+    monkeypatch.setattr(changes, "paired", refuse)
+    headlines, cells = difference._judge(side(grid), side(grid), PARAMS)
+    assert headlines == []
+    assert len(cells) == 8
+    assert {(change.mark, change.difference, change.p) for change in cells} == {("noise", 0.0, 1.0)}
+    other = {**grid, ("grid", "cell=3"): history.shifted(grid["grid", "cell=3"], 1)}
+    with pytest.raises(AssertionError, match="resampled"):
+        difference._judge(side(grid), side(other), PARAMS)

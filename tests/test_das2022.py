@@ -254,6 +254,23 @@ def test_the_paper_has_its_tables_and_says_what_is_missing(results):
     assert any("iemocap to cafe: no cafe" in line for line in made.missing)
     assert any("SUPERB" in line for line in made.missing)
     assert "On iemocap, speakers apart" in made.summary
+    unrated = [line for line in made.missing if "has no labels of activation" in line]
+    assert [line.partition(":")[0] for line in unrated] == ["Table 3 and figure 3, tested on savee"]
+
+
+def test_without_ratings_the_paper_says_what_is_missing_and_what_is_left(tmp_path):
+    one = study(corpus("emodb", rated=False), corpus("emodb", rated=False), epochs_paper=2)
+    outcomes = list(runner.run(one, one.groups(), cache_folder=tmp_path / "cache"))
+    record.write(tmp_path / "study", one, outcomes, {})
+    evaluating.evaluate(tmp_path / "study", tmp_path / "results", one, EVALUATION)
+    made = das2022.section({one.name: tmp_path / "results"}, "synthetic")
+    unrated = [line.partition(":")[0] for line in made.missing if "has no labels" in line]
+    assert unrated == [
+        "Tables 1 and 3 and figure 3, tested on emodb",
+        "DAE-Metric-act and DAE-Metric-val, learned from emodb",
+    ]
+    assert not made.pictures and "Table 1" not in {t.title.partition(":")[0] for t in made.tables}
+    assert "On emodb, speakers apart and without labels of activation" in made.summary
 
 
 def test_table_1_shows_the_papers_values_and_ours(results):

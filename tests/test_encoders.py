@@ -174,3 +174,30 @@ def test_se_resnet34_refuses_values_out_of_range(change, message):
     good = {"widths": [16, 32, 64, 128], "clusters": 8, "ghosts": 2, "dim": 512}
     with pytest.raises(ParameterError, match=message):
         parts.make_params("encoders", "se_resnet34", {**good, **change})
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 8, 9])
+def test_se_resnet34_pools_a_padded_clip_as_if_it_stood_alone(length):
+    torch.manual_seed(length)
+    values = {"widths": [4, 4, 4, 4], "clusters": 2, "ghosts": 1, "dim": 6, "reduction": 2}
+    for stem, bins in (("pooled", 9), ("plain", 17)):
+        params = parts.make_params("encoders", "se_resnet34", {**values, "stem": stem})
+        encoder = parts.load("encoders", "se_resnet34").Encoder(params, N_BINS)
+        assert encoder.collapse.kernel_size == (1, bins)  # 257 bins, halved five times, or four
+        for module in encoder.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.bias.data.normal_(std=0.5)  # so that a forgotten mask shows
+        encoder.eval()
+        clip = torch.randn(1, length, N_BINS)
+        padded = torch.cat([clip, 9 * torch.randn(1, 11, N_BINS)], dim=1)
+        with torch.no_grad():
+            alone = encoder(clip, torch.tensor([length])).embedding
+            torch.testing.assert_close(
+                encoder(padded, torch.tensor([length])).embedding, alone, atol=1e-5, rtol=1e-5
+            )
+
+
+def test_se_resnet34_refuses_an_unknown_stem():
+    good = {"widths": [16, 32, 64, 128], "clusters": 8, "ghosts": 2, "dim": 512}
+    with pytest.raises(ParameterError, match="stem is 'deep'; write pooled or plain"):
+        parts.make_params("encoders", "se_resnet34", {**good, "stem": "deep"})

@@ -203,23 +203,52 @@ def test_equal_audio_is_computed_once(project):
     assert store.Ragged(project.folder / "features").ids == ("c/001", "c/002", "c/twin")
 
 
-@pytest.mark.parametrize("stage", ["head", "read"])
-def test_entries_that_vanish_meanwhile_are_no_trouble(project, feature, monkeypatch, stage):
+@pytest.mark.parametrize(
+    ("method", "call", "remembered"),
+    # While nothing is missing `head` is asked for each clip; then again where memory held nothing.
+    [("head", N_CLIPS, 2**15), ("head", N_CLIPS + 1, 0), ("read", 1, 2**15)],
+)
+def test_entries_that_vanish_meanwhile_are_no_trouble(
+    project, feature, monkeypatch, method, call, remembered
+):
     before = project.extract(feature)[1]
     shutil.rmtree(project.folder / "features")
     asked = []
 
-    def vanished(cache, *arguments):
+    def vanishing(cache, *arguments):
         asked.append(arguments)
-        # `head` is asked for each clip while nothing is missing, then again by the store's writer.
-        if len(asked) == (N_CLIPS + 1 if stage == "head" else 1):
-            for pack in (project.folder / "cache").rglob("*.pack"):
-                pack.unlink()
-        return original(cache, *arguments)
+        if len(asked) == call and call != N_CLIPS:
+            remove()
+        found = original(cache, *arguments)
+        if len(asked) == call:
+            remove()
+        return found
 
-    original = getattr(ClipCache, stage)
-    monkeypatch.setattr(ClipCache, stage, vanished)
+    def remove():
+        for pack in (project.folder / "cache").rglob("*.pack"):
+            pack.unlink()
+
+    original = getattr(ClipCache, method)
+    monkeypatch.setattr(extraction, "_REMEMBERED", remembered)
+    monkeypatch.setattr(ClipCache, method, vanishing)
     assert project.extract(feature) == (N_CLIPS, before)
+    assert len(asked) >= call
+
+
+@pytest.mark.parametrize("remembered", [0, 1, 2**15])
+def test_the_index_is_asked_once_for_each_clip(project, monkeypatch, remembered):
+    before = project.extract()[1]
+    asked = []
+    original = ClipCache.head
+
+    def head(cache, name):
+        asked.append(name)
+        return original(cache, name)
+
+    monkeypatch.setattr(ClipCache, "head", head)
+    monkeypatch.setattr(extraction, "_REMEMBERED", remembered)
+    assert project.extract() == (0, before)
+    assert len(asked) == 2 * N_CLIPS - min(remembered, N_CLIPS)
 
 
 def test_what_the_store_held_does_not_show(project, monkeypatch):

@@ -1,8 +1,5 @@
 """Every feature keeps the contract of its kind, and has a reference of its own."""
 
-import importlib.util
-from pathlib import Path
-
 import librosa
 import numpy as np
 import pytest
@@ -10,15 +7,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_speech_models as tiny
 from emometric import audio, parts
 from emometric.errors import AudioError, ParameterError
 from emometric.features import egemaps, spectrogram
-
-SPEC = importlib.util.spec_from_file_location(
-    "tiny_speech_models", Path(__file__).with_name("tiny_speech_models.py")
-)
-tiny = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(tiny)
 
 RATE_HZ = 16000
 FEATURES = parts.available("features")

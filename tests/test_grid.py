@@ -1,21 +1,13 @@
 """Tables of the page: heads and spans, cells as text, the ledger's rows."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
+import fabricated_sections as made_up
 from emometric import ledger
 from emometric.report import ledger_table
 from emometric.report.grid import Head, lay_out
 from emometric.report.section import Table
-
-SPEC = importlib.util.spec_from_file_location(
-    "fabricated_sections", Path(__file__).with_name("fabricated_sections.py")
-)
-made_up = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(made_up)
 
 
 def test_one_level():

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fabricated_results as made_up
+import fabricated_sections as made_up_sections
 from emometric.errors import StoreError
 from emometric.report import page, picture_files, run_figures
 from emometric.report import record as run_record
@@ -27,8 +29,6 @@ def load(path: Path):
     return module
 
 
-made_up = load(Path(__file__).with_name("fabricated_results.py"))
-made_up_sections = load(Path(__file__).with_name("fabricated_sections.py"))
 stage = load(ROOT / "stages" / "report.py")
 SECTIONS = made_up_sections.sections(n_clips=30)
 PNG = dict.fromkeys(run_figures.NAMES, b"\x89PNG")

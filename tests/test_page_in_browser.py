@@ -1,26 +1,15 @@
 """The page as a reader meets it: a real Chromium opens the file, hovers, filters, sorts, types."""
 
-import importlib.util
 import time
 from pathlib import Path
 
 import pytest
 
+import fabricated_results as made_up
+import fabricated_sections as made_up_sections
+import headless
 from emometric.report import page, picture_files, run_figures
 from emometric.report import record as run_record
-
-
-def load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-headless = load("headless")
-made_up = load("fabricated_results")
-made_up_sections = load("fabricated_sections")
 
 pytestmark = pytest.mark.skipif(
     headless.program() is None,

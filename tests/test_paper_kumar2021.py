@@ -1,28 +1,17 @@
 """kumar2021 on the page and in the ledger, from results of known geometry."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import fabricated_angles as made_up
 from emometric import evaluation, ledger
 from emometric.papers import kumar2021
 from emometric.report import style
 from emometric.report.palette import DARK, LIGHT
 from emometric.studies import angles
 
-
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_angles")
 NAMES, PLACES, TRUTHS, stored = made_up.NAMES, made_up.PLACES, made_up.TRUTHS, made_up.stored
 
 RULES = evaluation.Params(n_resamples=200, confidence=0.95, perplexity=5)

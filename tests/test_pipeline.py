@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "corpora": {"emodb": {"exclusions": True}, "urdu": {"exclusions": True}},
     "pool": {"corpora": ["emodb", "urdu"], "emotions": "shared"},
-    "stand_in": {"max_clips": 1},
+    "stand_in": {"max_clips": 1, "max_corpus": None},
     "study_features": {"emodb": ["egemaps"], "urdu": ["egemaps"]},
     "training": {
         "sampler": "emotion_balanced",
@@ -92,6 +92,7 @@ def trim(pipeline: Path) -> None:
         for dep in pool["deps"]
         if not dep.startswith("data/") or dep.removeprefix("data/${origin}/") in made
     ]
+    del text["stages"]["pretrain"]  # whose corpora these are not
     results = "data/${origin}/results/"
     kept = {results + name for name in ("run", *SMALL["studies"])}
     report = text["stages"]["report"]
@@ -118,6 +119,7 @@ def project(tmp_path_factory) -> Path:
     params |= SMALL
     params["encoders"]["se_resnet34"] |= {"widths": [4, 4, 4, 4], "dim": 16}
     params["protocols"]["speaker_folds"]["n_folds"] = 2
+    params["pretraining"]["corpora"] = []
     params["evaluation"]["n_resamples"] = 100
     (folder / "params.yaml").write_text(
         yaml.safe_dump(params, default_flow_style=False, sort_keys=False), encoding="utf-8"

@@ -1,6 +1,5 @@
 """DVC's plots: templates that draw our tables, for one revision and for two; an offline page."""
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -13,6 +12,8 @@ import vl_convert
 import yaml
 from dvc_render.vega import VegaRenderer
 
+import fabricated_results as made_up
+import fabricated_sections as made_up_sections
 from emometric.errors import PipelineError
 from emometric.report import offline_plots
 from emometric.report.palette import EMOTION_COLOURS
@@ -21,17 +22,6 @@ from emometric.report.style import STAND_IN_STAMP
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / ".dvc" / "plots"
 
-
-def load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_results")
-made_up_sections = load("fabricated_sections")
 
 # template -> (table, x, y): as dvc.yaml declares them
 PLOTS = {

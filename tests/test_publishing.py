@@ -1,7 +1,6 @@
 """What the report writes: figures as PNG, SVG and data, the same bytes; sums that are DVC's own."""
 
 import hashlib
-import importlib.util
 import json
 import re
 import subprocess
@@ -13,22 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
+import fabricated_results as made_up
+import fabricated_sections as made_up_sections
 from emometric.errors import StoreError
 from emometric.report import picture_files, publishing, run_figures, source_digests
 from emometric.report import record as run_record
 from emometric.report.section import CURVE
-
-
-def load(name: str):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_results")
-made_up_sections = load("fabricated_sections")
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """Frozen speech models: the values are those of transformers called by hand, and refusals speak."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,16 +14,11 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tiny_speech_models as tiny
 from emometric import audio, extraction, parts, pretrained, speech_models, store
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.errors import AudioError, ParameterError
 from emometric.features import ssl, ssl_mean
-
-SPEC = importlib.util.spec_from_file_location(
-    "tiny_speech_models", Path(__file__).with_name("tiny_speech_models.py")
-)
-tiny = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(tiny)
 
 RATE_HZ = 16000
 each_kind = pytest.mark.parametrize("kind", tiny.KINDS)

@@ -110,6 +110,23 @@ def test_thin_draws_without_repeating(pairs, max_clips):
     assert sorted(thin(utterances, None), key=lambda u: int(u.path)) == utterances
 
 
+@pytest.mark.parametrize(
+    ("max_clips", "max_corpus", "wanted"),
+    [(4, None, 768), (4, 768, 768), (4, 767, 576), (4, 400, 384), (None, 400, 384), (4, 5, 192)],
+)
+def test_a_large_corpus_is_spoken_in_part(max_clips, max_corpus, wanted):
+    """24 actors, 8 emotions: 192 for each clip of both; neutral, of which there are 4, bounds."""
+    found = tree._chosen(ravdess, max_clips, max_corpus)
+    assert len(found) == wanted
+    assert len({(one.speaker, one.emotion) for one in found}) == 192
+
+
+@pytest.mark.parametrize("name", ["max_clips", "max_corpus"])
+def test_a_maximum_below_one_is_refused(tmp_path, name):
+    with pytest.raises(CorpusError, match=f"stand_in.{name} is 0"):
+        tree.write_tree("ravdess", tmp_path / "r", **{"max_clips": 1, name: 0})
+
+
 def test_thinned_ravdess_keeps_both_intensities_and_sentences():
     names = [PurePosixPath(u.path).stem.split("-") for u in ravdess.utterances(4)]
     happy = [name for name in names if name[2] == "03" and name[6] == "01"]

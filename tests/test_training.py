@@ -23,7 +23,14 @@ CPU = torch.device("cpu")
 N_BINS = 33
 RECIPE = checkpoint.Recipe(
     encoder="se_resnet34",
-    encoder_params={"widths": [4, 4, 4, 4], "clusters": 2, "ghosts": 1, "dim": 8},
+    # Pictures of 33 bins are too small to pool.
+    encoder_params={
+        "widths": [4, 4, 4, 4],
+        "clusters": 2,
+        "ghosts": 1,
+        "dim": 8,
+        "stem": "plain",
+    },
     loss="triplet",
     loss_params={"margin": 0.2},
     emotions=("anger", "neutral", "sadness"),

@@ -21,6 +21,7 @@ from emometric.clip_tasks import Done, Job, Task, Work
 from emometric.clip_tasks import folder_of as folder_of
 from emometric.errors import StoreError
 from emometric.feature_store import FUNCTIONALS_FILE as FUNCTIONALS_FILE
+from emometric.packs import Head
 
 # So much audio, or for so long, is extracted in this process. Others are started if the rest would
 # take it longer than _WORTH_S: that is what they need to start.
@@ -76,13 +77,12 @@ def extract_corpus(
     )
     with ClipCache(work.cache, feature, work.version) as known:
         jobs = _Jobs(part, params, manifest, clips)
-        n_missing = n_samples = 0
-        for job in _missing(jobs, known):
-            n_missing += 1
-            n_samples += job.n_samples
+        heads: dict[str, Head] = {}
+        missing = _Missing(jobs, known, heads)
+        n_missing, n_samples = missing.size()
         if n_missing:
-            _fill(work, known, jobs, (n_missing, n_samples), n_jobs)
-        source = feature_store.Source(known, lambda job: _alone(part, work, job))
+            _fill(work, known, missing, (n_missing, n_samples), n_jobs)
+        source = feature_store.Source(known, lambda job: _alone(part, work, job), heads)
         with atomic.new_folder(folder) as aside:
             if part.KIND == "functionals":
                 names = part.names(params)
@@ -178,16 +178,44 @@ def _version(part: ModuleType) -> str:
     return json.dumps([part.VERSION, part.DTYPE, *map(metadata.version, part.PACKAGES)])
 
 
-def _missing(jobs: Iterable[Job], known: ClipCache) -> Iterator[Job]:
-    """Jobs whose entry the cache lacks; of clips with equal audio the first."""
-    seen: set[str] = set()
-    for job in jobs:
-        if job.entry in seen or known.head(job.entry) is not None:
-            continue
-        if len(seen) == _SEEN:
-            seen.clear()
-        seen.add(job.entry)
-        yield job
+class _Missing:
+    """Jobs whose entry the cache lacks, as often as they are wanted; of clips with equal audio the
+    first. What the first look finds is put into `heads`, as much as memory shall hold."""
+
+    def __init__(self, jobs: Iterable[Job], known: ClipCache, heads: dict[str, Head]):
+        self._jobs, self._known, self._heads = jobs, known, heads
+        self._kept: list[Job] | None = None
+
+    def size(self) -> tuple[int, int]:
+        """How many there are, and how many samples they have."""
+        kept: list[Job] = []
+        n_missing = n_samples = 0
+        for job in self._look():
+            n_missing += 1
+            n_samples += job.n_samples
+            if len(kept) <= _REMEMBERED:
+                kept.append(job)
+        if n_missing <= _REMEMBERED:
+            self._kept = kept
+        return n_missing, n_samples
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._kept) if self._kept is not None else self._look()
+
+    def _look(self) -> Iterator[Job]:
+        seen: set[str] = set()
+        for job in self._jobs:
+            if job.entry in seen or job.entry in self._heads:
+                continue
+            head = self._known.head(job.entry)
+            if head is not None:
+                if len(self._heads) < _REMEMBERED:
+                    self._heads[job.entry] = head
+                continue
+            if len(seen) == _SEEN:
+                seen.clear()
+            seen.add(job.entry)
+            yield job
 
 
 class _Filling:
@@ -226,10 +254,12 @@ class _Filling:
         return time.monotonic() - self._began
 
 
-def _fill(work: Work, known: ClipCache, jobs: _Jobs, size: tuple[int, int], n_jobs: int) -> None:
+def _fill(
+    work: Work, known: ClipCache, jobs: Iterable[Job], size: tuple[int, int], n_jobs: int
+) -> None:
     """Compute what the cache lacks; size: how many clips, and how many samples."""
     n_clips, n_samples = size
-    missing = _missing(jobs, known)
+    missing = iter(jobs)
     least, most = (round(seconds * audio.RATE_HZ) for seconds in _TASK_S)
     with console.progress(total=n_clips, what=work.feature, unit="clips") as bar:
         filling = _Filling(known, bar)

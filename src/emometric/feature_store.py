@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,14 +33,21 @@ class Row:
 
 
 class Source:
-    """A feature's arrays from the cache; what it has lost is computed again and put there."""
+    """A feature's arrays from the cache; what it has lost is computed again and put there.
 
-    def __init__(self, cache: ClipCache, compute: Callable[[Job], np.ndarray]):
-        self.cache, self._compute = cache, compute
+    heads: by key, what the caller has looked up already.
+    """
+
+    def __init__(
+        self, cache: ClipCache, compute: Callable[[Job], np.ndarray], heads: Mapping[str, Head]
+    ):
+        self.cache, self._compute, self._heads = cache, compute, heads
         self.mended: set[str] = set()  # keys of what was lost
 
     def row(self, job: Job) -> Row:
         """What the cache holds for a clip."""
+        if job.entry in self._heads:
+            return Row(job, self._heads[job.entry])
         for _ in range(_ATTEMPTS):
             head = self.cache.head(job.entry)
             if head is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -79,6 +80,37 @@ class Ours:
 
 def claims() -> pd.DataFrame:
     """Every row of claims.csv, as text: `KEYS`, value, sd, min, max, direction, note."""
+    return _claims().copy()
+
+
+def claims_of(paper: str) -> pd.DataFrame:
+    """The rows of `claims` of one paper, in their order."""
+    rows = _claims()
+    return rows[rows["paper"] == paper].reset_index(drop=True)
+
+
+def claimed(paper: str, **key: str) -> float | None:
+    """The number that a paper states for a claim; None where it states none.
+
+    key: as many of `KEYS` as it takes to name the claim. StoreError where they name several.
+
+    >>> claimed("kumar2021", item="table I", setting="fc-7")
+    47.22
+    """
+    rows = _claims()
+    found = rows[rows["paper"] == paper]
+    for name, value in key.items():
+        found = found[found[name] == value]
+    if len(found) > 1:
+        raise StoreError(
+            f"claims.csv has {len(found)} rows of {paper} for {' / '.join(key.values())}; "
+            "name more of their first six columns."
+        )
+    return None if found.empty else float(found["value"].iloc[0])
+
+
+@cache
+def _claims() -> pd.DataFrame:
     with resources.as_file(CLAIMS) as path:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
 

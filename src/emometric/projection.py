@@ -1,7 +1,6 @@
 """Embeddings to look at: on a plane by t-SNE, and what is next to each in their own space."""
 
 import numpy as np
-from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from emometric.errors import PipelineError
@@ -15,6 +14,8 @@ def tsne(embedding: np.ndarray, *, perplexity: float, seed: int) -> np.ndarray:
     few clips. One thread, so that equal embeddings give equal bytes. Embeddings that are all
     equal, as a collapsed network makes them, give one point.
     """
+    from sklearn.manifold import TSNE  # takes a second, and most who import this draw no map
+
     embedding = np.asarray(embedding, dtype=np.float32)
     if len(embedding) < 4:
         raise PipelineError(f"{len(embedding)} clips make no t-SNE map; give at least four.")

@@ -30,3 +30,10 @@ def check_flag(where: str, value: Any) -> None:
     """Raise ParameterError unless `value` is true or false."""
     if not isinstance(value, bool):
         raise ParameterError(f"params.yaml: {where} is '{value}'; write true or false.")
+
+
+def check_margin(where: str, value: Any) -> None:
+    """Raise ParameterError unless `value` lies above 0 and at most 2, the largest distance of unit
+    vectors."""
+    if not 0 < value <= 2:
+        raise ParameterError(f"params.yaml: {where} is {value}; write a number above 0, up to 2.")

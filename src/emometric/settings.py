@@ -30,7 +30,7 @@ PART_BLOCKS = ("corpora", "features", "encoders", "losses", "decisions", "protoc
 BLOCKS = {
     "scale": ORIGINS,
     "study_scale": ORIGINS,
-    "stand_in": ("max_clips",),
+    "stand_in": ("max_clips", "max_corpus"),
     "vad": ("mode", "frame_s", "level_db", "pad_s", "min_speech_s"),
     "training": (
         "sampler",
@@ -45,8 +45,25 @@ BLOCKS = {
     "grid": ("seed",),
     "extraction": ("backend", "scheduler"),
     "pool": ("corpora", "emotions"),
+    "pretraining": (
+        "corpora",
+        "feature",
+        "test_share",
+        "valid_share",
+        "clips_a_speaker",
+        "batch_size",
+        "batches",
+        "epochs",
+        "crop_s",
+        "learning_rate",
+        "weight_decay",
+        "label_smoothing",
+        "bin_mask",
+        "frame_mask",
+        "n_masks",
+    ),
 }
-STUDIED = ("methods", "studies")  # blocks that have a scale of their own
+STUDIED = ("methods", "studies", "pretraining")  # blocks that have a scale of their own
 POOLED = "pooled"  # the corpus that the block `pool` makes of others
 SPEAKERS = "speakers"  # the source of a study that starts from a network of speakers
 # A study's keys, each with the block that holds what it names (None: replaced settings); `feature`
@@ -62,7 +79,7 @@ STUDY = {
 
 def read(origin: str, path: str | Path = "params.yaml") -> dict[str, Any]:
     """All settings, with every `quick:`/`paper:` pair resolved to the scale of `origin`:
-    `scale` for the working run, `study_scale` for the blocks `methods` and `studies`.
+    `scale` for the working run, `study_scale` for the blocks `STUDIED`.
 
     Raises ParameterError, in one sentence, for a missing file, an unknown or missing key, a part
     that does not exist, or an unknown scale. What a part's own settings may be, its `Params` say.
@@ -116,6 +133,7 @@ def _check(raw: Mapping, path: Path) -> None:
         raise ParameterError(f"{path}: corpora names no corpus; write at least one, as 'emodb:'.")
     _check_pool(raw, path)
     _check_study_features(raw, path)
+    _check_pretraining(raw, path)
     for key, kind in RUN.items():
         if kind:
             parts.check_name(kind, raw[key], runnable(raw) if kind == "corpora" else raw[kind])
@@ -160,6 +178,28 @@ def _check_study_features(raw: Mapping, path: Path) -> None:
             )
         for feature in features:
             parts.check_name("features", feature, raw["features"])
+
+
+def _check_pretraining(raw: Mapping, path: Path) -> None:
+    """Its corpora exist and are heard, and no study that starts from it tests on one of them."""
+    names, feature = raw["pretraining"]["corpora"], raw["pretraining"]["feature"]
+    if not isinstance(names, list):
+        raise ParameterError(f"{path}: pretraining.corpora must be a list of corpora, one a line.")
+    parts.check_name("features", feature, raw["features"])
+    for corpus in names:
+        parts.check_name("corpora", corpus, raw["corpora"])
+        if feature not in raw["study_features"].get(corpus, ()):
+            raise ParameterError(
+                f"{path}: pretraining hears {feature} of {corpus}; add it under "
+                f"study_features.{corpus}."
+            )
+    for name, study in _map(raw["studies"], path, "studies").items():
+        starts = isinstance(study, Mapping) and study.get("source") == SPEAKERS
+        if starts and study.get("target") in names:
+            raise ParameterError(
+                f"{path}: pretraining.corpora names {study['target']}, on whose speakers the "
+                f"study {name} tests; take it out there."
+            )
 
 
 def _check_study(name: Any, raw: Mapping, path: Path) -> None:

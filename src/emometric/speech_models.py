@@ -7,8 +7,8 @@ model is used and not before.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +21,22 @@ MEAN = "mean"
 _CONTEXT = 10  # a piece of a long clip gives up a tenth at each inner end
 
 
-class Settings(Protocol):
-    """Settings of every feature made of a speech model."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Which layer of which model: settings of every feature made of a speech model.
 
-    silence: str
-    model: str | None
-    revision: str | None
-    layer: int | str
-    piece_s: float
+    silence: keep, trim or remove, before extraction. model: a folder with config.json,
+    preprocessor_config.json and safetensors, or a name on the Hugging Face hub; None: refused when
+    it is used. revision: of the hub's, a branch or commit; None: main. layer: 0 (before the first)
+    to the number of layers, or mean, of all. piece_s: a longer clip is cut into overlapping pieces
+    (`states`).
+    """
+
+    silence: str = "keep"
+    model: str | None = None
+    revision: str | None = None
+    layer: int | str = MEAN
+    piece_s: float = 30.0
 
 
 def check(params: Settings, where: str) -> None:

@@ -155,7 +155,7 @@ def fit(
         for positions in order:
             where = cropping.random(len(positions))
             batch = clips.crops(train[positions], crop_frames, where)
-            losses.append(_step(network, batch, optimiser))
+            losses.append(step(network, batch, optimiser))
         loss = float(torch.stack(losses).mean())
         if not isfinite(loss):
             raise ParameterError(
@@ -199,6 +199,29 @@ def embed(network: Network, clips: Clips, positions: np.ndarray) -> np.ndarray:
     return embedding[np.argsort(np.concatenate(groups))]
 
 
+def step(
+    network: Network,
+    batch: Batch,
+    optimiser: torch.optim.Optimizer,
+    *,
+    bfloat16: bool | None = None,
+) -> Tensor:
+    """One step of the optimiser; the loss, detached.
+
+    bfloat16: whether the encoder computes in it; None: on a GPU only. Sums, norms and the loss stay
+    in float32.
+    """
+    optimiser.zero_grad(set_to_none=True)
+    kind = batch.features.device.type
+    narrow = kind == "cuda" if bfloat16 is None else bfloat16
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=narrow):
+        encoded = network.encoder(batch.features, batch.lengths)
+    loss = network.loss(encoded, batch)
+    loss.backward()
+    optimiser.step()
+    return loss.detach()
+
+
 @contextmanager
 def reproducible(seed: Sequence[int], device: torch.device):
     """Inside, torch's own generators start from `seed` and CPU work runs on one thread, so that
@@ -214,18 +237,6 @@ def reproducible(seed: Sequence[int], device: torch.device):
             yield
         finally:
             torch.set_num_threads(threads)
-
-
-def _step(network: Network, batch: Batch, optimiser: torch.optim.Optimizer) -> Tensor:
-    """One step of the optimiser; the loss, detached."""
-    optimiser.zero_grad(set_to_none=True)
-    kind = batch.features.device.type
-    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
-        encoded = network.encoder(batch.features, batch.lengths)
-    loss = network.loss(encoded, batch)
-    loss.backward()
-    optimiser.step()
-    return loss.detach()
 
 
 def _reference(emotion: np.ndarray, train: np.ndarray, generator: np.random.Generator):

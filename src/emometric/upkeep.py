@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import cache, extraction, packs, parts, store
+from emometric import cache, cache_files, extraction, packs, parts, store
 
 FOLDERS = ("features", "study_features")  # of data/<origin>/, each <corpus>/<feature>/
 CLIPS, CELLS = "clips", "cells"
@@ -91,8 +91,8 @@ def stores(data: str | Path) -> Iterator[Stored]:
 
 def held(root: str | Path) -> Iterator[Held]:
     """Every file of both caches below `root`; looking at them does not count as use."""
-    for part, version in cache.parts(root):
-        for pack in cache.packs_of(root, part, version):
+    for part, version in cache_files.parts(root):
+        for pack in cache_files.packs_of(root, part, version):
             found = Held(
                 kind=CLIPS,
                 part=part,
@@ -196,7 +196,7 @@ def leftovers(root: str | Path, *, now: float | None = None) -> list[Path]:
     """Files of the clip cache that are no entries, an hour old or more: killed writers' ones."""
     now = time.time() if now is None else now
     found = []
-    for path in cache.leftovers(root):
+    for path in cache_files.leftovers(root):
         with suppress(FileNotFoundError):
             if now - path.stat().st_mtime > _YOUNG_S:
                 found.append(path)
@@ -226,8 +226,10 @@ def remove(paths: Iterable[Path], root: str | Path) -> None:
 
 def remove_emptied(root: str | Path, current: Mapping[tuple[str, str], str | None]) -> None:
     """Remove what is left of versions of the clip cache that are old and have no packs any more."""
-    for part, version in cache.parts(root):
-        if is_current(CLIPS, part, version, current) or any(cache.packs_of(root, part, version)):
+    for part, version in cache_files.parts(root):
+        if is_current(CLIPS, part, version, current) or any(
+            cache_files.packs_of(root, part, version)
+        ):
             continue
         folder = Path(root, cache.CLIPS, part, version)
         shutil.rmtree(folder, ignore_errors=True)

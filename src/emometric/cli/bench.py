@@ -14,6 +14,7 @@ from emometric.errors import CorpusError
 if TYPE_CHECKING:
     from emometric.bench.corpus_cost import Cost
     from emometric.bench.extraction import Bench
+    from emometric.bench.spectra_training import Bench as SpectraBench
     from emometric.bench.training import Bench as TrainingBench
 
 app = typer.Typer(
@@ -22,28 +23,33 @@ app = typer.Typer(
     help="How fast it is here, against the plain way of the field.",
 )
 
+Folder = Annotated[
+    Path | None, typer.Argument(help="Recordings; default: ravdess in EMOMETRIC_CORPORA.")
+]
+Root = Annotated[Path | None, typer.Option(envvar="EMOMETRIC_CORPORA", hidden=True)]
+Feature = Annotated[
+    list[str] | None, typer.Option(help="One extractor, or several; default: all but ssl.")
+]
+Rounds = Annotated[int, typer.Option(min=1, help="The median of these counts.")]
+Jobs = Annotated[int, typer.Option(help="Processes of 'all cores'; -1: one a core.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 @app.command()
 def features(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(help="Recordings; default: ravdess in EMOMETRIC_CORPORA."),
-    ] = None,
-    root: Annotated[Path | None, typer.Option(envvar="EMOMETRIC_CORPORA", hidden=True)] = None,
-    feature: Annotated[
-        list[str] | None, typer.Option(help="One extractor, or several; default: all but ssl.")
-    ] = None,
+    folder: Folder = None,
+    root: Root = None,
+    feature: Feature = None,
     clips: Annotated[int, typer.Option(min=1, help="Recordings, evenly spaced by name.")] = 48,
-    rounds: Annotated[int, typer.Option(min=1, help="The median of these counts.")] = 5,
-    jobs: Annotated[int, typer.Option(help="Processes of 'all cores'; -1: one a core.")] = -1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    rounds: Rounds = 5,
+    jobs: Jobs = -1,
+    as_json: AsJson = False,
 ) -> None:
     """Time every extractor on recordings, per core and with all cores."""
     from emometric.bench import extraction, recordings  # half a second: no other command waits
 
     where = _recordings(folder, root)
-    for name in feature or ():
-        parts.check_name("features", name, parts.available("features"))
+    _check(feature)
     files = recordings.sample(where, clips)
     found = extraction.features(files, feature or extraction.FEATURES, n_rounds=rounds, n_jobs=jobs)
     print(json.dumps(extraction.as_json(found)) if as_json else _text(found))
@@ -51,20 +57,15 @@ def features(
 
 @app.command("store")
 def feature_store(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(help="Recordings; default: ravdess in EMOMETRIC_CORPORA."),
-    ] = None,
-    root: Annotated[Path | None, typer.Option(envvar="EMOMETRIC_CORPORA", hidden=True)] = None,
-    feature: Annotated[
-        list[str] | None, typer.Option(help="One extractor, or several; default: all but ssl.")
-    ] = None,
+    folder: Folder = None,
+    root: Root = None,
+    feature: Feature = None,
     clips: Annotated[
         int | None, typer.Option(min=3, help="Recordings, evenly spaced by name; default: all.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="The median of these counts.")] = 3,
-    jobs: Annotated[int, typer.Option(help="Processes of 'all cores'; -1: one a core.")] = -1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    rounds: Rounds = 3,
+    jobs: Jobs = -1,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what a corpus costs: extraction, one clip more, reading, memory and disk.
 
@@ -73,14 +74,18 @@ def feature_store(
     from emometric.bench import corpus_cost, extraction, recordings
 
     where = _recordings(folder, root)
-    for name in feature or ():
-        parts.check_name("features", name, parts.available("features"))
+    _check(feature)
     files = recordings.sample(where, clips) if clips else recordings.every(where)
     with tempfile.TemporaryDirectory() as scratch:
         found = corpus_cost.measure(
             files, feature or extraction.FEATURES, Path(scratch), n_rounds=rounds, n_jobs=jobs
         )
     print(json.dumps(corpus_cost.as_json(found)) if as_json else _cost_text(found, rounds))
+
+
+def _check(feature: list[str] | None) -> None:
+    for name in feature or ():
+        parts.check_name("features", name, parts.available("features"))
 
 
 def _recordings(folder: Path | None, root: Path | None) -> Path:
@@ -96,17 +101,47 @@ def _recordings(folder: Path | None, root: Path | None) -> Path:
 def training(
     repeats: Annotated[int, typer.Option(min=1, help="Of each number of speakers.")] = 10,
     steps: Annotated[int, typer.Option(min=1, help="That each network takes.")] = 10,
-    rounds: Annotated[int, typer.Option(min=1, help="The median of these counts.")] = 5,
+    rounds: Rounds = 5,
     threads: Annotated[int, typer.Option(help="Of 'all threads'; 0: as torch has it.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    spectra: Annotated[
+        bool, typer.Option("--spectra", help="Time mocanu2021's convolutional network instead.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Time a paper's grid of small networks: one batched program, or cell by cell."""
+    """Time a paper's grid of small networks: one batched program, or cell by cell.
+
+    With --spectra: SE-ResNet-34 against a DataLoader loop; --repeats is not used.
+    """
+    if spectra:
+        from emometric.bench import spectra_training
+
+        task = spectra_training.Task(n_steps=steps)
+        beside = spectra_training.spectra_training(task, n_rounds=rounds, n_cores=threads or None)
+        found_json = spectra_training.as_json(beside)
+        print(json.dumps(found_json) if as_json else _spectra_text(beside))
+        return
     from emometric.bench import training as bench  # torch: no other command waits for it
 
     found = bench.training(
         n_repeats=repeats, n_steps=steps, n_rounds=rounds, n_threads=threads or None
     )
     print(json.dumps(bench.as_json(found)) if as_json else _training_text(found))
+
+
+def _spectra_text(found: "SpectraBench") -> str:
+    head = (
+        f"SE-ResNet-34, crops of {found.task.crop_frames} frames x {found.task.n_bins} bins, "
+        f"{found.task.n_steps} steps of {found.task.batch_size}; medians of {found.n_rounds} "
+        f"rounds; {found.n_cores} cores; load {found.load_before:.1f} before, "
+        f"{found.load_after:.1f} after"
+    )
+    lines = [("way", "clips/s", "slowest", "fastest", "ratio")]
+    lines += [
+        (row.way, *(f"{rate:.0f}" for rate in (row.clips_per_s, row.slowest, row.fastest)),
+         f"{row.ratio:.2f}")
+        for row in found.rows
+    ]  # fmt: skip
+    return "\n".join([head, *_aligned(lines, n_left=1)])
 
 
 def _training_text(found: "TrainingBench") -> str:

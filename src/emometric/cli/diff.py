@@ -58,8 +58,9 @@ def diff(
     if as_json:
         print(json.dumps(difference.as_data(found), indent=2))
     else:
-        write = document.markdown if as_markdown else document.plain
-        print(write(summary.blocks(found, url.rstrip("/"))), end="")
+        blocks = summary.blocks(found, url.rstrip("/"))
+        fitting = document.fitting(blocks, summary.COMMENT) if as_markdown else None
+        print(fitting or document.plain(blocks), end="")
     if head == "HEAD" and not worktree and revisions.uncommitted(top, "reports", "params.yaml"):
         print(
             "note: what is not committed was not compared; --worktree compares it.",

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from emometric import console, parts, settings
-from emometric.cli import audformat, audit, bench, corpora, diff, labels, ledger, store, study
+from emometric.cli import (
+    audformat,
+    audit,
+    bench,
+    corpora,
+    diff,
+    explain,
+    labels,
+    ledger,
+    store,
+    study,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -22,6 +33,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(store.app, name="store")
 app.command("audit")(audit.look)
 app.command("diff")(diff.diff)
+app.command("explain")(explain.explain)
 app.command("fresh")(diff.fresh)
 app.command("ledger")(ledger.show)
 app.command("study")(study.study)

@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import platformdirs
 import typer
 
-from emometric import console
+from emometric import cache_folder, console
 from emometric.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def list_stores(cache: Cache = None, as_json: AsJson = False) -> None:
     """
     from emometric import upkeep  # imports all extractors' packages: no other command waits
 
-    root = _root(cache)
+    root = cache_folder.root(cache)
     stored = list(upkeep.stores(_DATA))
     groups = upkeep.groups(upkeep.held(root), upkeep.current_versions())
     if as_json:
@@ -75,7 +74,7 @@ def verify(cache: Cache = None, as_json: AsJson = False) -> None:
     """
     from emometric import store_faults, upkeep
 
-    root = _root(cache)
+    root = cache_folder.root(cache)
     stored = list(upkeep.stores(_DATA))
     bar = console.progress(stored, total=len(stored), what="verify", unit="stores")
     broken = [(one.path, fault) for one in bar if (fault := store_faults.fault(one.path))]
@@ -129,7 +128,7 @@ def prune(
     """
     from emometric import upkeep
 
-    root = _root(cache)
+    root = cache_folder.root(cache)
     limit = None if down_to is None else _bytes(down_to)
     current = upkeep.current_versions()
     going = upkeep.chosen_to_go(upkeep.held(root), current, unused_days=unused_days, down_to=limit)
@@ -161,11 +160,6 @@ def _report(groups: Sequence["Group"], going: Sequence["Held"], leftovers: Seque
         )
     if leftovers:
         print(f"{len(leftovers)} files of killed runs or of an earlier layout")
-
-
-def _root(folder: Path | None) -> Path:
-    """The caches' root: given, or where the stages put them."""
-    return folder or Path(platformdirs.user_cache_dir("emometric"))
 
 
 def _total(paths: Iterable[Path]) -> int:

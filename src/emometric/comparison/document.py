@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MARKUP = re.compile(r"[\\`*\[\]<>|]|(?<![^\W_])_|_(?![^\W_])")
 
@@ -34,6 +34,13 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Lines, each as plain text and as Markdown."""
+
+    lines: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Fold:
     """Blocks that a reader opens by a click; in plain text they follow their title."""
 
@@ -41,17 +48,47 @@ class Fold:
     blocks: Sequence["Block"]
 
 
-Block = Heading | Sentence | Table | Fold
+Block = Heading | Sentence | Table | Listing | Fold
+MAX_ROWS = 60  # of a table or a listing
 
 
-def markdown(blocks: Sequence[Block]) -> str:
-    """The blocks as GitHub's Markdown, one newline at the end."""
-    return "\n\n".join(_markdown(block) for block in blocks) + "\n"
+def markdown(blocks: Sequence[Block], max_rows: int = MAX_ROWS) -> str:
+    """The blocks as GitHub's Markdown, one newline at the end.
+
+    Of a table or listing with more than max_rows rows the rest is counted.
+    """
+    return "\n\n".join(_markdown(block) for block in _shortened(blocks, max_rows)) + "\n"
+
+
+def fitting(blocks: Sequence[Block], n_bytes: int) -> str:
+    """The Markdown with as many rows of each table as let it fit into n_bytes; at least three."""
+    max_rows = MAX_ROWS
+    while len((text := markdown(blocks, max_rows)).encode()) > n_bytes and max_rows > 3:
+        max_rows = max(3, max_rows * 2 // 3)
+    return text
 
 
 def plain(blocks: Sequence[Block]) -> str:
     """The blocks for a terminal, tables aligned."""
-    return "\n\n".join(_plain(block) for block in blocks) + "\n"
+    return "\n\n".join(_plain(block) for block in _shortened(blocks, MAX_ROWS)) + "\n"
+
+
+def _shortened(blocks: Sequence[Block], max_rows: int) -> list[Block]:
+    return [_cut(block, max_rows) for block in blocks]
+
+
+def _cut(block: Block, max_rows: int) -> Block:
+    match block:
+        case Fold(title, inner):
+            return Fold(title, _shortened(inner, max_rows))
+        case Table() if len(block.rows) > max_rows:
+            rest = f"and {len(block.rows) - max_rows} more"
+            last = (rest, *[""] * (len(block.header) - 1))
+            return replace(block, rows=[*block.rows[:max_rows], last])
+        case Listing(lines) if len(lines) > max_rows:
+            rest = f"and {len(lines) - max_rows} more"
+            return Listing([*lines[:max_rows], (rest, rest)])
+    return block
 
 
 def cell(text: str) -> str:
@@ -71,6 +108,8 @@ def _markdown(block: Block) -> str:
             return f"{'#' * level} {text}"
         case Sentence(text, styled):
             return styled or text
+        case Listing(lines):
+            return "\n".join(f"- {styled}" for _, styled in lines)
         case Fold(title, blocks):
             inner = "\n\n".join(_markdown(part) for part in blocks)
             return f"<details><summary>{title}</summary>\n\n{inner}\n\n</details>"
@@ -87,6 +126,8 @@ def _plain(block: Block) -> str:
             return text
         case Sentence(text):
             return text
+        case Listing(lines):
+            return "\n".join(text for text, _ in lines)
         case Fold(title, blocks):
             return "\n\n".join([f"{title}:", *(_plain(part) for part in blocks)])
         case Table():

@@ -1,5 +1,6 @@
 """The difference of two revisions as a short document: what to read first comes first."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +9,10 @@ import pandas as pd
 from emometric import emotions as vocabulary
 from emometric import metrics
 from emometric.comparison.difference import ABSENT, Difference, OriginDifference
-from emometric.comparison.document import Block, Fold, Heading, Sentence, Table
+from emometric.comparison.document import Block, Fold, Heading, Listing, Sentence, Table
 from emometric.comparison.pairing import Change, Number
 
-MAX_ROWS = 60  # of one table: a comment on GitHub holds 65,536 characters
+COMMENT = 65_000  # bytes: GitHub refuses a comment of more than 65,536 characters
 ORDER = ("change", "removed", "new", "no interval", "noise")
 STAND_INS = "Stand-ins speak here: this shows that the machinery turns, and nothing about people."
 
@@ -49,10 +50,19 @@ def _verdict(difference: Difference) -> Sentence:
     elif better:
         text = f"No regression; {_count(better, 'number')} better by more than the interval."
     elif any(part.headlines for part in difference.origins.values()):
-        text = "No regression: nothing left its interval for the worse."
+        text = f"No regression: {_kinds(difference)}."
     else:
         text = "No number differs."
     return Sentence(text, f"**{text}**")
+
+
+def _kinds(difference: Difference) -> str:
+    """How many headline numbers differ by noise, are new and so on: `3 noise, 12 new`."""
+    marks = Counter(
+        change.mark for part in difference.origins.values() for change in part.headlines
+    )
+    words = {"no interval": "without an interval", "change": "changed"}
+    return ", ".join(f"{marks[mark]} {words.get(mark, mark)}" for mark in ORDER if marks[mark])
 
 
 def _origin(origin: str, part: OriginDifference, difference: Difference, url: str) -> list[Block]:
@@ -91,10 +101,8 @@ def _changes(changes: Sequence[Change]) -> Table:
             _interval(change),
             " ".join(filter(None, (change.mark, change.direction and f"({change.direction})"))),
         )
-        for change in ordered[:MAX_ROWS]
+        for change in ordered
     ]
-    if len(ordered) > MAX_ROWS:
-        rows.append((f"and {len(ordered) - MAX_ROWS} more", "", "", "", "", ""))
     return Table(("metric", "base", "here", "difference", "interval", ""), rows, n_numbers=3)
 
 
@@ -160,8 +168,8 @@ def _figures(part: OriginDifference, difference: Difference, url: str) -> list[B
     paths = part.figures
     if not paths:
         return []
-    lines, styled = [], []
-    for path in paths[:MAX_ROWS]:
+    lines = []
+    for path in paths:
         sides = [
             (word, side)
             for word, side, known in (
@@ -171,28 +179,18 @@ def _figures(part: OriginDifference, difference: Difference, url: str) -> list[B
             if path in known
         ]
         words = " and ".join(word for word, _ in sides)
-        lines.append(f"{path} ({words})")
         links = [
             f"[{word}]({url}/blob/{side.commit}/{path})" if url and side.commit else word
             for word, side in sides
         ]
-        styled.append(f"- `{path}`: {', '.join(links)}")
-    if len(paths) > MAX_ROWS:
-        lines.append(f"and {len(paths) - MAX_ROWS} more")
-        styled.append(f"- {lines[-1]}")
-    title = f"{_count(len(paths), 'figure')} that changed"
-    return [Fold(title, [Sentence("\n".join(lines), "\n".join(styled))])]
+        lines.append((f"{path} ({words})", f"`{path}`: {', '.join(links)}"))
+    return [Fold(f"{_count(len(paths), 'figure')} that changed", [Listing(lines)])]
 
 
 def _settings(difference: Difference) -> list[Block]:
     if not difference.settings:
         return [Heading("Settings", 3), Sentence("params.yaml is the same.")]
-    rows = [
-        (key, _setting(before), _setting(after))
-        for key, before, after in difference.settings[:MAX_ROWS]
-    ]
-    if len(difference.settings) > MAX_ROWS:
-        rows.append((f"and {len(difference.settings) - MAX_ROWS} more", "", ""))
+    rows = [(key, _setting(before), _setting(after)) for key, before, after in difference.settings]
     return [Heading("Settings", 3), Table(("params.yaml", "base", "here"), rows, n_numbers=0)]
 
 

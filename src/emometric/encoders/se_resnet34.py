@@ -13,24 +13,33 @@ from emometric.layers.ghost_vlad import GhostVlad
 from emometric.layers.squeeze_excite import SqueezeExcite
 
 BLOCKS = (3, 4, 6, 3)  # ResNet-34: basic blocks in each of the four stages
+STEMS = ("pooled", "plain")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """widths: channels of the four stages; clusters, ghosts: GhostVLAD's K and G (0: NetVLAD);
-    dim: length of the embedding; reduction: of the channels inside squeeze-and-excitation."""
+    dim: length of the embedding; reduction: of the channels inside squeeze-and-excitation; stem:
+    "pooled", a 7x7 convolution and a 3x3 maximum, each of stride 2, or "plain", without the latter:
+    four times the arithmetic on maps of twice the resolution."""
 
     widths: Sequence[int]
     clusters: int
     ghosts: int
     dim: int
     reduction: int = 8
+    stem: str = "pooled"
 
     def __post_init__(self):
         if len(self.widths) != len(BLOCKS) or any(width < 1 for width in self.widths):
             raise ParameterError(
                 f"params.yaml: encoders.se_resnet34.widths is {list(self.widths)}; "
                 f"write {len(BLOCKS)} whole numbers from 1."
+            )
+        if self.stem not in STEMS:
+            raise ParameterError(
+                f"params.yaml: encoders.se_resnet34.stem is '{self.stem}'; "
+                f"write {' or '.join(STEMS)}."
             )
         for name, least in (("clusters", 1), ("ghosts", 0), ("dim", 1), ("reduction", 1)):
             if getattr(self, name) < least:
@@ -44,17 +53,19 @@ class Encoder(nn.Module):
     """Thin ResNet-34 with squeeze-and-excitation in each block, GhostVLAD, fully connected.
 
     Lineage: mocanu2021 section 3.2; Xie et al. 2019, section 2 (thin ResNet-34 + GhostVLAD for
-    speakers); Hu et al. 2018 (SE). Maps are (batch, channels, frames, bins). The stem (7x7) and the
-    first block of stages 2 to 4 have stride 2 in frames and bins; then a convolution over all
-    remaining bins leaves one vector a frame.
+    speakers); Hu et al. 2018 (SE). Maps are (batch, channels, frames, bins). The stem (7x7, and a
+    maximum of 3x3 behind it, as He et al. 2016 have it) and the first block of stages 2 to 4 have
+    stride 2 in frames and bins; then a convolution over all remaining bins leaves one vector a
+    frame, each 320 ms with a hop of 10 ms.
 
     In eval(), padding and batch mates change nothing: padded frames are set to zero after each
     normalisation, as the zero padding of a convolution sees them at a clip's true end. In train(),
     padded frames count in batch normalisation's statistics.
 
-    Departures: stride 2 in the stem in place of Xie's pooling (a quarter of the arithmetic); batch
-    normalisation behind the fully connected layer, since VLAD rows have length 1 and without it the
-    embeddings of untrained clips are nearly equal.
+    Departures: the convolution of the stem has stride 2, as in ResNet-34, where Xie's has 1 before
+    its pooling (four times the arithmetic); batch normalisation behind the fully connected layer,
+    since VLAD rows have length 1 and without it the embeddings of untrained clips are nearly equal.
+    A network saved before `stem` was a setting has the plain one.
     """
 
     def __init__(self, params: Params, n_bins: int):
@@ -63,7 +74,8 @@ class Encoder(nn.Module):
         self.stem = nn.Conv2d(1, widths[0], 7, stride=2, padding=3, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         self.blocks = nn.ModuleList()
-        bins, channels = -(-n_bins // 2), widths[0]
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1) if params.stem == "pooled" else None
+        bins, channels = -(-n_bins // (2 if self.pool is None else 4)), widths[0]
         for stage, (width, count) in enumerate(zip(widths, BLOCKS, strict=True)):
             for block in range(count):
                 stride = 2 if stage > 0 and block == 0 else 1
@@ -96,6 +108,10 @@ class Encoder(nn.Module):
         lengths = halved(lengths)
         mask = frame_mask(lengths, maps.shape[2]) if padded else None
         maps = _clear(maps, mask)
+        if self.pool is not None:  # of values >= 0: a cleared frame is what lies behind the end
+            maps, lengths = self.pool(maps), halved(lengths)
+            mask = frame_mask(lengths, maps.shape[2]) if padded else None
+            maps = _clear(maps, mask)
         for block in self.blocks:
             if block.stride == 2:
                 lengths = halved(lengths)

@@ -16,22 +16,11 @@ _WHERE = "params.yaml: features.ssl"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
-    """Which layer of which model.
+class Params(speech_models.Settings):
+    """Those of `speech_models.Settings`, and hop_s: of the model's frames, which training crops
+    by."""
 
-    silence: keep, trim or remove, before extraction. model: a folder with config.json,
-    preprocessor_config.json and safetensors, or a name on the Hugging Face hub; None: refused when
-    it is used. revision: of the hub's, a branch or commit; None: main. layer: 0 (before the first)
-    to the number of layers, or mean, of all. hop_s: of the model's frames, which training crops
-    by. piece_s: a longer clip is cut into overlapping pieces (`speech_models.states`).
-    """
-
-    silence: str = "keep"
-    model: str | None = None
-    revision: str | None = None
-    layer: int | str = speech_models.MEAN
     hop_s: float = 0.02
-    piece_s: float = 30.0
 
     def __post_init__(self):
         speech_models.check(self, _WHERE)

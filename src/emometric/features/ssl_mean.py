@@ -15,21 +15,8 @@ _WHERE = "params.yaml: features.ssl_mean"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Params:
-    """Which layer of which model.
-
-    silence: keep, trim or remove, before extraction. model: a folder with config.json,
-    preprocessor_config.json and safetensors, or a name on the Hugging Face hub; None: refused when
-    it is used. revision: of the hub's, a branch or commit; None: main. layer: 0 (before the first)
-    to the number of layers, or mean, of all. piece_s: a longer clip is cut into overlapping pieces
-    (`speech_models.states`).
-    """
-
-    silence: str = "keep"
-    model: str | None = None
-    revision: str | None = None
-    layer: int | str = speech_models.MEAN
-    piece_s: float = 30.0
+class Params(speech_models.Settings):
+    """Those of `speech_models.Settings`."""
 
     def __post_init__(self):
         speech_models.check(self, _WHERE)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from emometric import ranges
 from emometric.batch import Batch, Encoded
-from emometric.errors import ParameterError
 from emometric.layers import pairs
 
 
@@ -19,11 +19,7 @@ class Params:
     margin: float
 
     def __post_init__(self):
-        if not 0 < self.margin <= 2:
-            raise ParameterError(
-                f"params.yaml: losses.contrastive.margin is {self.margin}; write a number above 0, "
-                "up to 2."
-            )
+        ranges.check_margin("losses.contrastive.margin", self.margin)
 
 
 class Loss(nn.Module):

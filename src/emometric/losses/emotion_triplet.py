@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from emometric import ranges
 from emometric.batch import Batch, Encoded
 from emometric.emotions import EMOTIONS
 from emometric.errors import ParameterError
@@ -31,11 +32,7 @@ class Params:
 
     def __post_init__(self):
         for name in ("alpha", "beta"):
-            if not 0 < getattr(self, name) <= 2:
-                raise ParameterError(
-                    f"params.yaml: losses.emotion_triplet.{name} is {getattr(self, name)}; "
-                    "write a number above 0, up to 2."
-                )
+            ranges.check_margin(f"losses.emotion_triplet.{name}", getattr(self, name))
         where = "params.yaml: losses.emotion_triplet.polarity"
         for emotion in EMOTIONS:
             if emotion not in self.polarity:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from emometric import ranges
 from emometric.batch import Batch, Encoded
-from emometric.errors import ParameterError
 from emometric.layers.triplets import SemiHardHinge
 
 
@@ -17,11 +17,7 @@ class Params:
     margin: float
 
     def __post_init__(self):
-        if not 0 < self.margin <= 2:
-            raise ParameterError(
-                f"params.yaml: losses.triplet.margin is {self.margin}; write a number above 0, "
-                "up to 2."
-            )
+        ranges.check_margin("losses.triplet.margin", self.margin)
 
 
 class Loss(nn.Module):

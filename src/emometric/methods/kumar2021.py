@@ -40,7 +40,9 @@ class Params:
 
     networks: of NETWORKS; splits: of SPLITS; repeats: of the random division; n_folds: of whole
     speakers; emotions: those that take part; clips_per_emotion: at most so many, drawn at random
-    (None: all); the rest: `window_training.Schedule` and `layers.windowed.WindowParams`.
+    (None: all); scale: one, or several: then each training is done with each, and the one that
+    recognises most validation clips is taken (the earlier of equals); the rest:
+    `window_training.Schedule` and `layers.windowed.WindowParams`.
     """
 
     networks: Sequence[str]
@@ -64,7 +66,7 @@ class Params:
     last_rate: float
     momentum: float
     margin: float
-    scale: float
+    scale: float | Sequence[float]
 
     def __post_init__(self):
         for name in self.networks:
@@ -91,7 +93,20 @@ class Params:
             raise ParameterError(
                 f"params.yaml: {_WHERE} needs a network, a split and two emotions; add what lacks."
             )
+        if not self.scales() or min(self.scales()) <= 0:
+            raise ParameterError(
+                f"params.yaml: {_WHERE}.scale is {self.scale}; write a number above 0, or several."
+            )
+        if len(self.scales()) > 1 and self.valid_share == 0:
+            raise ParameterError(
+                f"params.yaml: {_WHERE}.scale has {len(self.scales())} values, but valid_share is "
+                "0; give one value, or validation clips to choose it by."
+            )
         self.window()
+
+    def scales(self) -> tuple[float, ...]:
+        """The scales that each training is done with."""
+        return (self.scale,) if isinstance(self.scale, (int, float)) else tuple(self.scale)
 
     def window(self) -> WindowParams:
         """The sizes of every network; a window follows the other without overlap."""
@@ -102,7 +117,7 @@ class Params:
             dim=self.dim,
         )
 
-    def schedule(self) -> Schedule:
+    def schedule(self, scale: float) -> Schedule:
         return Schedule(
             epochs=(self.softmax_epochs, self.triplet_epochs),
             patience=self.patience,
@@ -112,7 +127,7 @@ class Params:
             batch_size=self.batch_size,
             windows=self.windows,
             margin=self.margin,
-            scale=self.scale,
+            scale=scale,
         )
 
 
@@ -142,9 +157,10 @@ def plan(params: Params, source: Table, target: Table, seed: int) -> list[list[C
         for split in params.splits
         for number, fold in enumerate(_folds(params, source, split, seed))
     ]
+    size = max(GROUP // len(params.scales()), 1)  # a group stays as much work
     return [
-        [cell for run in runs[first : first + GROUP] for cell in run]
-        for first in range(0, len(runs), GROUP)
+        [cell for run in runs[first : first + size] for cell in run]
+        for first in range(0, len(runs), size)
     ]
 
 
@@ -157,36 +173,40 @@ def run(
     names = emotions(params)
     emotion = clips["emotion"].map(names.index).to_numpy(np.int64)
     place = {name: row for row, name in enumerate(clips["id"])}
-    jobs: dict[tuple, Job] = {}
-    for cell in cells:
+    jobs: dict[tuple, list[Job]] = {}
+    for cell, fold in zip(cells, _folds_of(cells, params, source), strict=True):
         key = (cell.settings["network"], cell.settings["split"], cell.fold)
         if key in jobs:
             continue
-        fold = list(_folds(params, source, key[1], cell.seed))[cell.fold]
         roles = {
             role: np.array([place[name] for name in getattr(fold, role)], dtype=np.int64)
             for role in ("train", "valid", "test")
         }
-        jobs[key] = Job(
-            network=key[0],
-            window=params.window(),
-            schedule=params.schedule(),
-            frames=frames,
-            emotion=emotion,
-            n_emotions=len(names),
-            roles=roles,
-            seed=(cell.seed, SPLITS.index(key[1]), cell.fold, NETWORKS.index(key[0])),
-            device=device,
-        )
+        jobs[key] = [
+            Job(
+                network=key[0],
+                window=params.window(),
+                schedule=params.schedule(scale),
+                frames=frames,
+                emotion=emotion,
+                n_emotions=len(names),
+                roles=roles,
+                seed=(cell.seed, SPLITS.index(key[1]), cell.fold, NETWORKS.index(key[0])),
+                device=device,
+            )
+            for scale in params.scales()
+        ]
     processes = parallel.processors() if device == "cpu" else 1
-    trained = parallel.run(train, list(jobs.values()), processes=processes, tick=lambda: None)
-    by_key = dict(zip(jobs, zip(jobs.values(), trained, strict=True), strict=True))
+    every = [job for one in jobs.values() for job in one]
+    trained = iter(parallel.run(train, every, processes=processes, tick=lambda: None))
+    by_key = {key: _best([(job, next(trained)) for job in one]) for key, one in jobs.items()}
     return [
         _outcome(
             cell,
             *by_key[(cell.settings["network"], cell.settings["split"], cell.fold)],
             clips.reset_index(drop=True),
             names,
+            is_chosen=len(params.scales()) > 1,
         )
         for cell in cells
     ]
@@ -217,10 +237,14 @@ def learnt(
     cells: Sequence[Cell], params: Params, source: Table, target: Table
 ) -> list[Sequence[str]]:
     """Ids of the clips that each network was trained on, or its epochs chosen with."""
+    return [(*fold.train, *fold.valid) for fold in _folds_of(cells, params, source)]
+
+
+def _folds_of(cells: Sequence[Cell], params: Params, source: Table) -> list[Fold]:
+    """The fold of each cell; every division is made once."""
     keys = dict.fromkeys((cell.settings["split"], cell.seed) for cell in cells)
     folds = {(split, seed): list(_folds(params, source, split, seed)) for split, seed in keys}
-    chosen = [folds[cell.settings["split"], cell.seed][cell.fold] for cell in cells]
-    return [(*fold.train, *fold.valid) for fold in chosen]
+    return [folds[cell.settings["split"], cell.seed][cell.fold] for cell in cells]
 
 
 def _folds(params: Params, source: Table, split: str, seed: int) -> Iterator[Fold]:
@@ -247,8 +271,19 @@ def _chosen(params: Params, source: Table, seed: int) -> pd.DataFrame:
     return drawn.sort_index()
 
 
+def _best(candidates: Sequence[tuple[Job, Trained]]) -> tuple[Job, Trained]:
+    """The training whose last weights recognise most validation clips; of equals the first."""
+    return max(candidates, key=lambda one: tuple(one[1].accuracy[-1:]))
+
+
 def _outcome(
-    cell: Cell, job: Job, trained: Trained, clips: pd.DataFrame, names: tuple[str, ...]
+    cell: Cell,
+    job: Job,
+    trained: Trained,
+    clips: pd.DataFrame,
+    names: tuple[str, ...],
+    *,
+    is_chosen: bool,
 ) -> Outcome:
     embedding, prototypes = trained.embedding, trained.prototypes
     unit = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
@@ -282,7 +317,8 @@ def _outcome(
         numbers={
             f"{phase}_valid_accuracy": value
             for phase, value in zip(_phases(job.schedule), trained.accuracy, strict=False)
-        },
+        }
+        | ({"scale": job.schedule.scale} if is_chosen else {}),
     )
 
 

@@ -1,22 +1,20 @@
 """das2022's tables 1 to 4 and figure 3: the paper's values where they are known, and ours."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from emometric import ledger
 from emometric.batch import AFFECT
+from emometric.papers import finished
 from emometric.papers.das2022_tables import (
     VARIANTS,
-    Study,
     grid,
     table_1,
     table_2,
     table_3,
     table_4,
 )
+from emometric.papers.finished import Study
 from emometric.report import latent_figure
 from emometric.report.section import Map, Picture, Section, estimate
 from emometric.report.style import CorpusHeading
@@ -30,6 +28,9 @@ CITATION = (
     "Das, S., Lund, N. L., Lønfeldt, N. N., Pagsberg, A. K. and Clemmensen, L. H. (2022). "
     f"{TITLE}. arXiv:2203.14867."
 )
+TABLES = ("affect", "pairs", "latents", "summary")
+METRICS = ("metric_act", "metric_val")
+CHOSEN = {"folds": "speakers", "settings": "paper", "distance": "euclidean"}
 SUPERB = (
     "Table 4, SUPERB: the classifier on frozen HuBERT-large is not built; its weights are not here"
 )
@@ -37,7 +38,7 @@ SUPERB = (
 
 def section(results: Mapping[str, Path], origin: str) -> Section:
     """The paper on the page. results: study key -> its folder of results, other papers' too."""
-    studies, missing = read(results)
+    studies, absent = finished.read(results, PAPER, TABLES)
     tables = [*table_1(studies), *table_2(studies)]
     for source in dict.fromkeys(study.source for study in studies):
         tables += [*table_3(studies, source), *table_4(studies, source), grid(studies, source)]
@@ -50,34 +51,19 @@ def section(results: Mapping[str, Path], origin: str) -> Section:
         tables=tuple(tables),
         pictures=pictures,
         maps=maps,
-        missing=(*missing, SUPERB),
+        missing=(*(_not_done(study) for study in absent), *_unrated(studies), SUPERB),
     )
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
     """Our value for each row of claims.csv: IEMOCAP, folds and settings as published."""
-    studies, _ = read(results)
+    studies, _ = finished.read(results, PAPER, TABLES)
     study = next((one for one in studies if one.is_within and one.source == "iemocap"), None)
-    return [_claim(claim, study) for claim in _claims()]
+    return [_claim(claim, study) for claim in ledger.claims_of(PAPER).to_dict("records")]
 
 
-def read(results: Mapping[str, Path]) -> tuple[list[Study], list[str]]:
-    """The studies of this paper that were done, and a line for each that was not."""
-    studies, missing = [], []
-    for folder in results.values():
-        about = json.loads(Path(folder, "study.json").read_text(encoding="utf-8"))
-        if about["method"]["name"] != PAPER:
-            continue
-        source, target = about["source"]["corpus"], about["target"]["corpus"]
-        if about["state"] != "done":
-            lacking = " and ".join(about["missing"]) or "a clip of the four emotions"
-            missing.append(f"Tables 1, 3, 4 and figure 3, {source} to {target}: no {lacking}")
-            continue
-        names = ("affect", "pairs", "latents", "summary")
-        tables = {name: pd.read_csv(Path(folder, f"{name}.csv")) for name in names}
-        scale = about.get("scale", "")
-        studies.append(Study(source=source, target=target, scale=scale, tables=tables))
-    return studies, missing
+def _not_done(study: Study) -> str:
+    return f"Tables 1, 3, 4 and figure 3, {study.way}: no {study.lacking}"
 
 
 def _figure_3(studies: Sequence[Study], origin: str) -> tuple[tuple[Picture, ...], tuple[Map, ...]]:
@@ -88,7 +74,7 @@ def _figure_3(studies: Sequence[Study], origin: str) -> tuple[tuple[Picture, ...
         table = table[table["variant"].isin(shown)]
         if table.empty or table[list(AFFECT)].isna().all(axis=None):
             continue
-        way = study.source if study.is_within else f"{study.source} to {study.target}"
+        way = study.source if study.is_within else study.way
         title = f"Figure 3: latents, {way}"
         n_clips = table["clip"].nunique()
         heading = CorpusHeading(
@@ -114,54 +100,74 @@ def _figure_3(studies: Sequence[Study], origin: str) -> tuple[tuple[Picture, ...
     return tuple(pictures), tuple(maps)
 
 
+def _unrated(studies: Sequence[Study]) -> list[str]:
+    """A line for each corpus whose clips nobody rated: what cannot be there without."""
+    lines = []
+    none = "has no labels of activation and valence"
+    for target in dict.fromkeys(study.target for study in studies):
+        own = [study for study in studies if study.target == target]
+        if any(len(study.tables["affect"]) for study in own):
+            continue
+        tables = "Tables 1 and 3" if any(study.is_within for study in own) else "Table 3"
+        lines.append(f"{tables} and figure 3, tested on {target}: {target} {none}")
+    for source in dict.fromkeys(study.source for study in studies):
+        own = [study for study in studies if study.source == source]
+        asked = set(METRICS).intersection(own[0].about["method"]["params"]["variants"])
+        if asked and not any(
+            asked.intersection(study.tables["summary"]["variant"]) for study in own
+        ):
+            names = " and ".join(VARIANTS[name] for name in METRICS if name in asked)
+            lines.append(f"{names}, learned from {source}: {source} {none}")
+    return lines
+
+
 def _summary(studies: Sequence[Study]) -> str:
+    """A sentence a corpus: what the metric gains; without ratings, what the latents tell apart."""
+    return " ".join(
+        said for study in studies if study.is_within for said in (_gain(study) or _classes(study))
+    )
+
+
+def _gain(study: Study) -> list[str]:
+    chosen = {**CHOSEN, "variant": "metric_act", "label": "activation"}
     said = []
-    for study in studies:
-        if study.is_within:
-            rows = study.rows(
-                "affect",
-                variant="metric_act",
-                folds="speakers",
-                settings="paper",
-                distance="euclidean",
-                label="activation",
-            )
-            for row in rows.to_dict("records"):
-                base = row["r2"] - row["gain"]
-                gain = estimate(row["gain"], row["gain_low"], row["gain_high"], scale=1, digits=3)
-                said.append(
-                    f"On {study.source}, speakers apart, the metric on activation changes the "
-                    f"adjusted R2 of activation from {base:.3f} to {row['r2']:.3f}, by {gain}."
-                )
-    return " ".join(said)
+    for row in study.fitting("affect", **chosen).to_dict("records"):
+        base = row["r2"] - row["gain"]
+        gain = estimate(row["gain"], row["gain_low"], row["gain_high"], scale=1, digits=3)
+        said.append(
+            f"On {study.source}, speakers apart, the metric on activation changes the "
+            f"adjusted R2 of activation from {base:.3f} to {row['r2']:.3f}, by {gain}."
+        )
+    return said
 
 
-def _claims() -> list[dict[str, str]]:
-    claims = ledger.claims()
-    return claims[claims["paper"] == PAPER].to_dict("records")
+def _classes(study: Study) -> list[str]:
+    rates = {}
+    for variant in ("unsupervised", "svc_egemaps"):
+        for row in study.fitting("summary", **CHOSEN, variant=variant, classes=4).to_dict(
+            "records"
+        ):
+            rates[variant] = estimate(row["uar"], row["uar_low"], row["uar_high"])
+    if len(rates) < 2:
+        return []
+    return [
+        f"On {study.source}, speakers apart and without labels of activation and valence, a "
+        f"linear SVC on the unsupervised latents reaches a balanced accuracy of "
+        f"{rates['unsupervised']} %, on eGeMAPS itself {rates['svc_egemaps']} %."
+    ]
 
 
 def _claim(claim: dict[str, str], study: Study | None) -> ledger.Ours:
-    key = {name: claim[name] for name in ledger.KEYS}
     if study is None:
-        return ledger.Ours(**key, value=None, note="corpus iemocap is absent")
+        return finished.nothing(claim, "corpus iemocap is absent")
     chosen = {"folds": "stratified", "settings": "paper", "distance": "euclidean"}
     if claim["item"] == "table 1":
         variant, label = claim["setting"].split(", ")
-        rows = study.rows("pairs", **chosen, variant=variant.replace("-", "_"), label=label)
-        value, low, high, scale = "r2", "r2_low", "r2_high", 1
+        rows = study.fitting("pairs", **chosen, variant=variant.replace("-", "_"), label=label)
+        value, scale = "r2", 1
     else:
-        rows = study.rows("summary", **chosen, variant="unsupervised", classes=4)
-        value, low, high, scale = "uar", "uar_low", "uar_high", 100
+        rows = study.fitting("summary", **chosen, variant="unsupervised", classes=4)
+        value, scale = "uar", 100
     if rows.empty:
-        return ledger.Ours(**key, value=None, note="the study's settings leave this cell out")
-    row = rows.iloc[0]
-    ends = [None if pd.isna(row[end]) else scale * float(row[end]) for end in (low, high)]
-    return ledger.Ours(
-        **key,
-        value=scale * float(row[value]),
-        low=ends[0],
-        high=ends[1],
-        n_speakers=int(row["n_speakers"]),
-        n_runs=int(row["n_runs"]),
-    )
+        return finished.nothing(claim, "the study's settings leave this cell out")
+    return finished.own(claim, rows.iloc[0], value, scale=scale)

@@ -1,11 +1,11 @@
 """das2022's tables 1 to 4 from finished studies, in the paper's form."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pandas as pd
 
 from emometric.batch import AFFECT
+from emometric.papers.finished import Study, frame
 from emometric.report.section import Table, estimate
 
 VARIANTS = {
@@ -29,28 +29,6 @@ TABLE_1 = {
 SCENARIOS = {3: ("sadness", "anger"), 4: ("sadness", "happiness", "anger")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Study:
-    """One finished study: a source, a target, and the tables that `methods.das2022` made."""
-
-    source: str
-    target: str
-    scale: str
-    tables: Mapping[str, pd.DataFrame]
-
-    @property
-    def is_within(self) -> bool:
-        return self.source == self.target
-
-    def rows(self, table: str, **wanted: str | int) -> pd.DataFrame:
-        """Rows with these settings; a setting that does not apply to a row (NaN) fits."""
-        found = self.tables[table]
-        for name, value in wanted.items():
-            if name in found:
-                found = found[found[name].isna() | (found[name] == value)]
-        return found
-
-
 def table_1(studies: Sequence[Study]) -> list[Table]:
     """Adjusted R2 of latent distances on label distances."""
     within = [study for study in studies if study.is_within and len(study.tables["pairs"])]
@@ -70,7 +48,7 @@ def table_1(studies: Sequence[Study]) -> list[Table]:
     return [
         Table(
             title="Table 1: adjusted R2 of latent distances on label distances, all pairs of clips",
-            rows=_frame(rows, ("folds", "method")),
+            rows=frame(rows, ("folds", "method")),
             note="Mean ± deviation over folds, in brackets the interval that resamples speakers; "
             "* where the F-test is below 0.05 in every fold, which takes pairs for independent.",
         )
@@ -92,7 +70,7 @@ def table_2(studies: Sequence[Study]) -> list[Table]:
         return []
     note = "The other rows of table 2 are other people's systems."
     title = "Table 2: DAE and linear SVM, balanced accuracy of four emotions, in per cent"
-    return [Table(title=title, rows=_frame(rows, ("corpus", "folds")), note=note, digits=2)]
+    return [Table(title=title, rows=frame(rows, ("corpus", "folds")), note=note, digits=2)]
 
 
 def table_3(studies: Sequence[Study], source: str) -> list[Table]:
@@ -116,7 +94,7 @@ def table_3(studies: Sequence[Study], source: str) -> list[Table]:
     return [
         Table(
             title=f"Table 3: adjusted R2 of activation and valence on the latents, from {source}",
-            rows=_frame(rows, ("folds", "method")),
+            rows=frame(rows, ("folds", "method")),
             note="Mean ± deviation over folds, in brackets the interval that resamples speakers; "
             "* where the F-test is below 0.05 in every fold. Speaker lookup: what a table explains "
             "that knows who speaks and hears nothing. The paper's values are lost in our copy.",
@@ -146,7 +124,7 @@ def table_4(studies: Sequence[Study], source: str) -> list[Table]:
     return [
         Table(
             title=f"Table 4: balanced accuracy of a linear SVC, from {source}, in per cent",
-            rows=_frame(rows, ("folds", "method")),
+            rows=frame(rows, ("folds", "method")),
             note="N neutral, S sad, H happy, A angry. Pooled test clips of all folds ± deviation "
             "over folds, in brackets the interval that resamples speakers. SVC (supervised), the "
             "upper bound, and Majority and Speaker lookup learn inside the tested corpus. SUPERB "
@@ -169,14 +147,14 @@ def grid(studies: Sequence[Study], source: str) -> Table:
                 for study in own:
                     chosen = {"variant": variant, "settings": setting, "folds": "speakers"}
                     for label in AFFECT:
-                        found = study.rows("affect", **chosen, distance=distance, label=label)
+                        found = study.fitting("affect", **chosen, distance=distance, label=label)
                         row[study.target, f"R2 {label}"] = found["r2"].mean()
-                    found = study.rows("summary", **chosen, distance=distance, classes=4)
+                    found = study.fitting("summary", **chosen, distance=distance, classes=4)
                     row[study.target, "N-S-H-A, %"] = 100 * found["uar"].mean()
                 rows[setting, how, VARIANTS[variant]] = row
     return Table(
         title=f"Settings of optimiser and distance, from {source}, speakers apart",
-        rows=_frame(rows, ("settings", "distance", "method")).dropna(axis=1, how="all"),
+        rows=frame(rows, ("settings", "distance", "method")).dropna(axis=1, how="all"),
         note="paper: Adam 1e-3, 50 epochs, decoder with ReLU; released: 1e-4, 100 epochs, decoder "
         "half linear, logarithm of the loss.",
         digits=2,
@@ -184,7 +162,7 @@ def grid(studies: Sequence[Study], source: str) -> Table:
 
 
 def _r2(study: Study, table: str, kind: str, variant: str, label: str) -> str:
-    rows = study.rows(
+    rows = study.fitting(
         table, variant=variant, folds=kind, settings="paper", distance="euclidean", label=label
     )
     if rows.empty or pd.isna(rows["r2"].iloc[0]):
@@ -197,13 +175,15 @@ def _r2(study: Study, table: str, kind: str, variant: str, label: str) -> str:
 
 
 def _lookup(study: Study, kind: str, label: str) -> str:
-    rows = study.rows("affect", variant="unsupervised", folds=kind, settings="paper", label=label)
+    rows = study.fitting(
+        "affect", variant="unsupervised", folds=kind, settings="paper", label=label
+    )
     value = rows["speaker_lookup_r2"].mean()
     return "–" if pd.isna(value) else f"{value:.2f}"
 
 
 def _uar(study: Study, kind: str, variant: str, n_classes: int) -> str:
-    rows = study.rows(
+    rows = study.fitting(
         "summary",
         variant=variant,
         folds=kind,
@@ -220,7 +200,7 @@ def _uar(study: Study, kind: str, variant: str, n_classes: int) -> str:
 
 
 def _guess(study: Study, kind: str, guess: str, n_classes: int) -> str:
-    rows = study.rows("summary", variant="svc_egemaps", folds=kind, classes=n_classes)
+    rows = study.fitting("summary", variant="svc_egemaps", folds=kind, classes=n_classes)
     value = rows[f"{guess}_uar"].mean()
     return "–" if pd.isna(value) else f"{100 * value:.1f}"
 
@@ -230,11 +210,3 @@ def _letters(study: Study, n_classes: int) -> str:
     has_neutral = (study.tables["latents"]["emotion"] == "neutral").any()
     letters = {3: "S-A", 4: "S-H-A"}[n_classes]
     return f"N-{letters}" if has_neutral else letters
-
-
-def _frame(rows: Mapping[tuple[str, ...], dict], names: tuple[str, ...]) -> pd.DataFrame:
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    index = pd.MultiIndex.from_tuples(rows, names=names)
-    heads = pd.MultiIndex.from_tuples(columns) if isinstance(columns[0], tuple) else columns
-    data = [[row.get(column) for column in columns] for row in rows.values()]
-    return pd.DataFrame(data, index=index, columns=heads)

@@ -1,11 +1,11 @@
 """feng2020's table 1 from finished studies: as published, clean, and what the loss adds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pandas as pd
 
 from emometric import ledger
+from emometric.papers.finished import Study, frame
 from emometric.report.section import Table, estimate
 
 PAPER = "feng2020"
@@ -22,36 +22,13 @@ ON_TEST = "tests speakers it adapted to; cell chosen on test"
 N_SPEAKERS = {"cremad": 91, "enterface05": 42}  # § 3: those of the paper's sources
 
 
-@dataclass(frozen=True, kw_only=True)
-class Study:
-    """One finished study: what study.json says of it, and the tables of `methods.feng2020`."""
-
-    about: Mapping
-    table1: pd.DataFrame
-    figure2: pd.DataFrame
-    gain: pd.DataFrame
-
-    @property
-    def source(self) -> str:
-        return self.about["source"]["corpus"]
-
-    @property
-    def target(self) -> str:
-        return self.about["target"]["corpus"]
-
-    @property
-    def way(self) -> str:
-        return f"{self.source} to {self.target}"
-
-    def row(self, variant: str, *, choice: str = "", tested: str = "", model: str = "siamese"):
-        """The row of table 1 with these words; an empty `tested`: whichever there is."""
-        found = self.table1[
-            (self.table1["variant"] == variant)
-            & (self.table1["model"] == model)
-            & (self.table1["choice"] == choice)
-        ]
-        found = found[found["tested"] == tested] if tested else found
-        return found.iloc[0]
+def row(
+    study: Study, variant: str, *, choice: str = "", tested: str = "", model: str = "siamese"
+) -> pd.Series:
+    """The row of table 1 with these words; an empty `tested`: whichever there is."""
+    found = study.rows("table1", variant=variant, model=model, choice=choice)
+    found = found[found["tested"] == tested] if tested else found
+    return found.iloc[0]
 
 
 def published(studies: Sequence[Study]) -> Table:
@@ -64,7 +41,7 @@ def published(studies: Sequence[Study]) -> Table:
             columns[study.way, "paper"] = {ROWS[name]: values[name] for name in ROWS}
         columns[study.way, "ours"] = {
             words: _estimate(
-                study.row(name, choice="best on test" if name in (PLAIN, RELATIVE) else "")
+                row(study, name, choice="best on test" if name in (PLAIN, RELATIVE) else "")
             )
             for name, words in ROWS.items()
         }
@@ -86,12 +63,12 @@ def clean(studies: Sequence[Study]) -> Table:
     for study in studies:
         for name in ("out_of_domain", "in_domain"):
             for model, words in MODELS.items():
-                found = study.row(name, model=model)
+                found = row(study, name, model=model)
                 rows.setdefault(f"{ROWS[name]}{words}", {})[study.way] = _estimate(found)
         for name in (PLAIN, RELATIVE):
-            found = study.row(name, choice="beforehand", tested="new_speakers")
+            found = row(study, name, choice="beforehand", tested="new_speakers")
             rows.setdefault(ROWS[name], {})[study.way] = _estimate(found)
-    chosen = studies[0].row(PLAIN, choice="beforehand", tested="new_speakers")
+    chosen = row(studies[0], PLAIN, choice="beforehand", tested="new_speakers")
     return Table(
         title="Table 1, clean: UAR in per cent, the cell chosen beforehand, new speakers",
         rows=pd.DataFrame.from_dict(rows, orient="index").rename_axis("method"),
@@ -105,8 +82,8 @@ def gain(studies: Sequence[Study]) -> Table:
     """What the relative distance loss adds over the whole grid."""
     rows = {}
     for study in studies:
-        whole = study.gain[study.gain["frozen"].isna()]
-        points = study.gain[study.gain["frozen"].notna()]
+        found = study.tables["gain"]
+        whole, points = found[found["frozen"].isna()], found[found["frozen"].notna()]
         for found in whole.to_dict("records"):
             own = points[points["tested"] == found["tested"]]
             added = estimate(found["difference"], found["low"], found["high"])
@@ -116,11 +93,9 @@ def gain(studies: Sequence[Study]) -> Table:
                 "cells with a gain": f"{(own['difference'] > 0).sum()} of {len(own)}",
                 "how p was found": found["method"],
             }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index = pd.MultiIndex.from_tuples(rows, names=["study", "tested"])
     return Table(
         title="What the relative distance loss adds to the UAR, in points, over all cells",
-        rows=table,
+        rows=frame(rows, ("study", "tested")),
         note="Fine-tuning with the loss minus without it, cells and repeats pooled; the same clips "
         "and the same speakers in both.",
     )
@@ -139,15 +114,14 @@ def _differences(studies: Sequence[Study]) -> str:
     said = [f"Not the paper's sources: {', '.join(foreign)}."] if foreign else []
     said += [f"{other_speakers(study)}." for study in studies if other_speakers(study)]
     for study in studies:
-        unknown = study.row("out_of_domain")["unknown"]
+        unknown = row(study, "out_of_domain")["unknown"]
         if unknown:
             said.append(f"{study.source} has no clips of {unknown}: OODT from it never says so.")
     return " ".join(said)
 
 
 def _paper_values() -> dict[str, dict[str, float]]:
-    claims = ledger.claims()
-    claims = claims[claims["paper"] == PAPER]
+    claims = ledger.claims_of(PAPER)
     return {
         corpus: dict(zip(part["setting"], part["value"].astype(float), strict=True))
         for corpus, part in claims.groupby("corpus")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from emometric.emotions import present
+from emometric.report import emotion_marks
 from emometric.report.palette import EMOTION_COLOURS, EMOTION_SHAPES, Theme
 from emometric.report.style import CorpusHeading, new_figure, style
 
@@ -54,7 +55,7 @@ def maps(
             axes.set_aspect("equal", adjustable="datalim")
             axes.margins(0.03)
             axes.spines[:].set(visible=True, color=theme.faint)
-        _emotion_legend(grid[""], present(table["emotion"]))
+        emotion_marks.fill_with_legend(grid[""], present(table["emotion"]))
     return figure
 
 
@@ -120,21 +121,3 @@ def _box(axes: Axes, values: pd.Series, place: float, colour: str, theme: Theme)
         for line in drawn[part]:
             line.set(color=theme.line, linewidth=0.8)
     drawn["medians"][0].set(color=theme.ink, linewidth=1.4)
-
-
-def _emotion_legend(axes: Axes, emotions: tuple[str, ...]) -> None:
-    marks = [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker=EMOTION_SHAPES[word],
-            color=EMOTION_COLOURS[word],
-            markeredgewidth=0,
-            markersize=6,
-            label=word,
-        )
-        for word in emotions
-    ]
-    axes.set_axis_off()
-    axes.legend(handles=marks, loc="center", ncols=len(marks), handletextpad=0.2)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from emometric.report import emotion_marks
 from emometric.report.palette import EMOTION_COLOURS, EMOTION_SHAPES, LIGHT, Theme
 from emometric.report.style import SMALL_PT, Heading, Interval, new_figure, style
 
@@ -232,16 +233,7 @@ def _map_legend(emotions: Sequence[str], theme: Theme) -> list[Line2D]:
     def mark(label: str, **looks) -> Line2D:
         return Line2D([], [], linestyle="none", label=label, **looks)
 
-    entries = [
-        mark(
-            emotion,
-            marker=EMOTION_SHAPES[emotion],
-            color=EMOTION_COLOURS[emotion],
-            markersize=7,
-            markeredgewidth=0,
-        )
-        for emotion in emotions
-    ]
+    entries = emotion_marks.marks(emotions, size=7)
     entries.append(
         mark(
             "not test", marker="o", color=theme.other, alpha=0.35, markersize=4.5, markeredgewidth=0

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from emometric.batch import AFFECT
 from emometric.emotions import present
+from emometric.report import emotion_marks
 from emometric.report.palette import EMOTION_COLOURS, EMOTION_SHAPES, Theme, shade
 from emometric.report.style import CorpusHeading, new_figure, style
 
@@ -117,22 +117,8 @@ def _legends(
         )
         bar.set_label("rating: 1 calm or negative, 5 excited or positive", size=8)
         bar.outline.set_visible(False)
-    emotions = present(table["emotion"])
-    marks = [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker=EMOTION_SHAPES[word],
-            color=EMOTION_COLOURS[word],
-            markeredgewidth=0,
-            markersize=6,
-            label=word,
-        )
-        for word in emotions
-    ]
     legend = grid[-1, -1].legend(
-        handles=marks,
+        handles=emotion_marks.marks(present(table["emotion"])),
         loc="upper center",
         bbox_to_anchor=(0.5, -0.16),
         ncols=2,

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from emometric.report.palette import LIGHT, Theme
@@ -20,6 +22,7 @@ DPI = 160
 TITLE_PT = 12.5
 SMALL_PT = 8.5
 MARGIN_IN = 0.12
+PLACE_DIGITS = 5  # of a share of the figure's width or height
 
 
 # Value, low, high: shares from 0 to 1; the bounds are NaN where no interval exists.
@@ -171,6 +174,7 @@ def to_png(figure: Figure, theme: Theme = LIGHT) -> bytes:
     """
     buffer = io.BytesIO()
     with style(theme):
+        _settle(figure)
         figure.savefig(buffer, format="png")
     picture = Image.open(buffer).convert("RGB")
     # 256 colours of its own: a third of the size, and no difference to be seen.
@@ -184,15 +188,32 @@ def to_svg(figure: Figure, theme: Theme = LIGHT) -> bytes:
     """The figure as SVG: the same drawing, the same bytes; theme as in `to_png`."""
     buffer = io.BytesIO()
     with style(theme):
+        _settle(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return _numbered_clips(buffer.getvalue())
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once, and keep places to a hundredth of a pixel.
+
+    The layout's last bits differ from process to process, and with them the last digit of a
+    coordinate in an SVG; places of few digits are the same in each.
+    """
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # "none" would have each file drawn twice
+        for axes in figure.axes:
+            place = axes.get_position(original=True).bounds
+            axes.set_position(np.round(place, PLACE_DIGITS))
+        for text in figure.texts:  # those that the layout moved are among them
+            text.set_position(np.round(text.get_position(), PLACE_DIGITS))
 
 
 def _numbered_clips(svg: bytes) -> bytes:
     """The SVG with its clip paths named by their order.
 
-    matplotlib names them after the bits of their place, and the layout's last bit differs from
-    process to process, though nothing that is drawn does.
+    matplotlib names them after the bits of their place, which says nothing to a reader and differs
+    wherever a last bit does.
 
     >>> _numbered_clips(b'<g clip-path="url(#p0123456789)"/><clipPath id="p0123456789"/>')
     b'<g clip-path="url(#clip_0)"/><clipPath id="clip_0"/>'

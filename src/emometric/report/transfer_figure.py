@@ -12,6 +12,7 @@ from emometric.report.palette import Theme
 from emometric.report.style import SMALL_PT, CorpusHeading, new_figure, style
 
 _MARKS = ("o", "s")
+_LINE_SHARE = 0.07  # height of a name, of a panel's
 _DASHED = (0, (4, 2))
 _FOOT_IN = 0.52
 
@@ -43,6 +44,7 @@ def grid(
             note="Bands: 95 % interval over speakers. UAR pools the test clips of all repeats.",
         )
         panels = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+        panels[0][0].set_ylim(max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02))
         for across, tested in zip(panels, rows, strict=True):
             for axes, frozen in zip(across, columns, strict=True):
                 part = table[(table["tested"] == tested) & (table["frozen"] == frozen)]
@@ -51,7 +53,6 @@ def grid(
             _name(across[-1], lines, theme)
         for axes, frozen in zip(panels[0], columns, strict=True):
             axes.set_title(f"{frozen} frozen layer{'' if frozen == 1 else 's'}", size=10)
-        panels[0][0].set_ylim(max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02))
         panels[0][0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         panels[0][0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
         _foot(figure, variants, theme)
@@ -109,9 +110,10 @@ def _foot(figure: Figure, variants: Mapping[str, str], theme: Theme) -> None:
 
 
 def _name(axes: Axes, lines: Mapping[str, float], theme: Theme) -> None:
-    for name, value in lines.items():
+    low, high = axes.get_ylim()
+    for names, value in _apart(lines, _LINE_SHARE * (high - low)):
         axes.annotate(
-            name,
+            names,
             (1, value),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
@@ -120,6 +122,21 @@ def _name(axes: Axes, lines: Mapping[str, float], theme: Theme) -> None:
             size=SMALL_PT,
             color=theme.muted,
         )
+
+
+def _apart(lines: Mapping[str, float], least: float) -> list[tuple[str, float]]:
+    """Names and their heights from below; lines nearer than `least` share one, in their middle.
+
+    >>> _apart({"IDT": 0.75, "OODT": 0.25, "chance": 0.26}, 0.05)
+    [('OODT, chance', 0.255), ('IDT', 0.75)]
+    """
+    groups: list[list[str]] = []
+    for name in sorted(lines, key=lines.__getitem__):
+        if groups and lines[name] - lines[groups[-1][-1]] < least:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return [(", ".join(names), sum(map(lines.get, names)) / len(names)) for names in groups]
 
 
 def _legend(variants: Mapping[str, str], theme: Theme) -> list[Line2D]:

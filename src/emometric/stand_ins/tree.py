@@ -7,6 +7,7 @@ release of PyAV, and AVI with any release gives the same samples.
 
 import importlib
 import importlib.util
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -32,25 +33,32 @@ _REPRODUCIBLE = {"fflags": "+bitexact"}
 _REPRODUCIBLE_CODEC = {"flags": "+bitexact"}
 
 
-def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs: int = -1) -> int:
+def write_tree(
+    corpus: str,
+    folder: str | Path,
+    *,
+    max_clips: int | None,
+    max_corpus: int | None = None,
+    n_jobs: int = -1,
+) -> int:
     """Write the stand-in of `corpus` as `folder`, whole or not at all; returns the number of clips.
 
     max_clips: of each speaker and emotion, at least 1; None: as many as the owner publishes.
+    max_corpus: of the whole corpus; where there are more, max_clips falls, though not below 1.
     n_jobs: clips at a time, -1: one a core. The bytes of a file do not depend on either.
 
     A stand-in whose owner publishes labels beside the recordings has
     `label_files(utterances) -> Iterator[tuple[str, str | bytes]]`: path below the root, and text,
     which is written in UTF-8, or the bytes themselves.
 
-    Raises CorpusError where there is no such stand-in or max_clips is below 1, and PipelineError
+    Raises CorpusError where there is no such stand-in or a maximum is below 1, and PipelineError
     where eSpeak NG, or for films PyAV, is not installed.
     """
-    if max_clips is not None and max_clips < 1:
-        raise CorpusError(
-            f"stand_in.max_clips is {max_clips}; write at least 1, or null for all clips."
-        )
+    for name, value in (("max_clips", max_clips), ("max_corpus", max_corpus)):
+        if value is not None and value < 1:
+            raise CorpusError(f"stand_in.{name} is {value}; write at least 1, or null for all.")
     stand_in = _stand_in(corpus)
-    utterances = list(stand_in.utterances(max_clips))
+    utterances = _chosen(stand_in, max_clips, max_corpus)
     tasks = [
         utterances[start : start + _CLIPS_A_TASK]
         for start in range(0, len(utterances), _CLIPS_A_TASK)
@@ -67,6 +75,18 @@ def write_tree(corpus: str, folder: str | Path, *, max_clips: int | None, n_jobs
             bar.update(n_written)
         write_labels(aside, stand_in, utterances)
     return len(utterances)
+
+
+def _chosen(stand_in: ModuleType, max_clips: int | None, max_corpus: int | None) -> list[Utterance]:
+    """What is spoken: of each speaker and emotion as many as both maxima allow, at least one."""
+    utterances = list(stand_in.utterances(max_clips))
+    if max_corpus is None:
+        return utterances
+    n_clips = max(Counter((one.speaker, one.emotion) for one in utterances).values(), default=1)
+    while len(utterances) > max_corpus and n_clips > 1:
+        n_clips -= 1
+        utterances = list(stand_in.utterances(n_clips))
+    return utterances
 
 
 def _write(folder: Path, utterances: Sequence[Utterance], recording: Recording) -> int:

@@ -78,6 +78,7 @@ class Table:
     lengths: np.ndarray | None = None
     beside: Mapping[str, "Table"] = field(default_factory=dict)
     network: Path | None = None
+    _ends: np.ndarray = field(init=False, repr=False, compare=False)  # of the clips' frames
 
     def __post_init__(self):
         framed = self.lengths is not None
@@ -103,6 +104,7 @@ class Table:
         object.__setattr__(self, "clips", self.clips.iloc[order].reset_index(drop=True))
         object.__setattr__(self, "values", np.ascontiguousarray(values[_rows(lengths, order)]))
         object.__setattr__(self, "lengths", lengths[order] if framed else None)
+        object.__setattr__(self, "_ends", np.cumsum(lengths[order]))
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -128,7 +130,7 @@ class Table:
                 f"{self.corpus}: this study reads frames, but its feature has one row a clip; "
                 "choose a feature of frames, such as mfcc, in params.yaml."
             )
-        end = int(self.lengths[: row + 1].sum())
+        end = int(self._ends[row])
         return self.values[end - int(self.lengths[row]) : end]
 
 

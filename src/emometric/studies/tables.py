@@ -20,9 +20,7 @@ NETWORK = ("network.safetensors", "network.json")  # what decides on a network
 COLUMNS = tuple(name for name in LABELS_SCHEMA.names if name not in _LEFT_OUT)
 
 
-def read(
-    corpus: str, manifest: str | Path, folder: str | Path, features: Sequence[str]
-) -> Table:
+def read(corpus: str, manifest: str | Path, folder: str | Path, features: Sequence[str]) -> Table:
     """All clips of a corpus with their features; an absent corpus has none.
 
     folder: a folder for each of `features`, be it functionals or frames; the table holds the first,
@@ -33,9 +31,11 @@ def read(
     labels = store.read_table(manifest)
     labels = labels.take(pc.sort_indices(labels, [("id", "ascending")])).select(COLUMNS)
     clips = labels.to_pandas()
-    if Path(folder, NETWORK[0]).is_file():
+    weights, description = (Path(folder, name) for name in NETWORK)
+    if description.is_file():  # without weights where nobody was there to learn from
         nothing = np.zeros((len(clips), 0), np.float32)
-        return Table(corpus=corpus, clips=clips, values=nothing, names=(), network=Path(folder))
+        network = Path(folder) if weights.is_file() else None
+        return Table(corpus=corpus, clips=clips, values=nothing, names=(), network=network)
     first, *others = (_read_feature(corpus, clips, Path(folder, name)) for name in features)
     beside = dict(zip(features[1:], others, strict=True))
     return replace(first, beside=beside)

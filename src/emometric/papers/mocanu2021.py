@@ -1,0 +1,129 @@
+"""mocanu2021's table 2 and figures 6 to 11: the paper's values where it has them, and ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from emometric import ledger
+from emometric.papers import finished
+from emometric.papers import mocanu2021_grids as grids
+from emometric.papers import mocanu2021_pictures as pictured
+from emometric.papers import mocanu2021_tables as tables
+from emometric.papers.finished import Study
+from emometric.papers.mocanu2021_tables import PAPER, PUBLISHED
+from emometric.report.section import Map, Section, Table
+
+TITLE = (
+    "Utterance Level Feature Aggregation with Deep Metric Learning for Speech Emotion Recognition"
+)
+CITATION = f"Mocanu, B., Tapu, R. and Zaharia, T. (2021). {TITLE}. Sensors 21(12), 4233."
+RESULTS = (
+    "accuracy",
+    "steps",
+    "recalls",
+    "confusion",
+    "map",
+    "separation",
+    "grid",
+    "verification",
+    "trials",
+    "summary",
+)
+WORDS = ("strategy", "relations", "group", "method", "stamps", "clip", "speaker", "emotion")
+ITEMS = {  # what the studies of params.yaml show
+    "components": "Table 2, figures 7 and 8",
+    "cremad": "Table 2, figures 6 and 9",
+    "subject5cv": "Table 2 under the five folds of others",
+    "clusters": "Figure 10",
+    "margins": "Figure 11",
+    "relations": "Alternative relations",
+}
+TABLE_3 = "Table 3, other systems: our copy of the paper does not say which value is whose"
+
+
+def section(results: Mapping[str, Path], origin: str) -> Section:
+    """The paper on the page. results: study key -> its folder of results, other papers' too."""
+    done, absent = read(results)
+    compared = _compared(done)
+    shown, pictures, maps = [], [], []
+    for study in compared:
+        is_first = study is next(one for one in compared if one.target == study.target)
+        suffix = study.target if is_first else f"{study.target}_{tables.protocol(study)}"
+        shown += [tables.table_2(study), *_steps(study), *grids.peers(study)]
+        pictures += pictured.of_strategies(study, origin, suffix)
+        maps += _maps(study)
+    for study in done:
+        if tables.varied(study):
+            shown.append(grids.points(study))
+            pictures += pictured.of_points(study, origin)
+    shown += grids.verification(done)
+    pictures += pictured.of_trials(done, origin)
+    if done:
+        shown.append(grids.relations(done[0]))
+    return Section(
+        paper=PAPER,
+        title=TITLE,
+        citation=CITATION,
+        summary=" ".join(tables.said(study) for study in compared),
+        tables=tuple(shown),
+        pictures=tuple(pictures),
+        maps=tuple(maps),
+        missing=(*map(_lacking, absent), TABLE_3),
+    )
+
+
+def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
+    """Our value for each row of claims.csv, under the paper's ten folds where they were run."""
+    done, _ = read(results)
+    compared = _compared(done)
+    return [_claim(claim, compared) for claim in ledger.claims_of(PAPER).to_dict("records")]
+
+
+def read(results: Mapping[str, Path]) -> tuple[list[Study], list[Study]]:
+    """The studies of this paper that were done, and those that were not."""
+    return finished.read(results, PAPER, RESULTS, text=WORDS)
+
+
+def _compared(done: Sequence[Study]) -> list[Study]:
+    """The studies that compare strategies, those under the paper's folds first."""
+    found = [study for study in done if tables.is_components(study)]
+    return sorted(found, key=lambda study: tables.protocol(study) != PUBLISHED)
+
+
+def _claim(claim: Mapping[str, str], compared: Sequence[Study]) -> ledger.Ours:
+    if claim["protocol"] == "listening test":
+        return finished.nothing(claim, ledger.PEOPLE)
+    study = next((one for one in compared if one.target == claim["corpus"]), None)
+    if study is None:
+        return finished.nothing(claim, f"no recordings of {claim['corpus']} here")
+    strategy = claim["setting"][:2]
+    if claim["metric"] == "recall":
+        emotion = claim["setting"].partition(", ")[2]
+        found, value = study.rows("recalls", strategy=strategy, emotion=emotion), "recall"
+    else:
+        found, value = study.rows("accuracy", strategy=strategy), "accuracy_mean"
+    if found.empty:
+        return finished.nothing(claim, f"the study has no {claim['setting']}")
+    own = finished.own(claim, found.iloc[0].to_dict(), value)
+    return replace(own, differs=tables.departures(study, strategy))
+
+
+def _lacking(study: Study) -> str:
+    what = ITEMS.get(study.key.removeprefix(f"{PAPER}_"), study.key)
+    return f"{what}, {study.target}: there is no {study.lacking}"
+
+
+def _steps(study: Study) -> list[Table]:
+    return [tables.steps(study)] if len(study.tables["steps"]) else []
+
+
+def _maps(study: Study) -> list[Map]:
+    table = study.tables["map"]
+    columns = ["clip", "speaker", "emotion", "predicted", "x", "y"]
+    return [
+        Map(
+            title=f"{PAPER}: {tables.place(study)}, {pictured.LOSSES.get(str(name), name)}",
+            clips=rows[columns].assign(role="test"),
+        )
+        for name, rows in table.groupby("strategy")
+    ]

@@ -1,0 +1,143 @@
+"""Stage pretrain: a network of speakers, in data/<origin>/study_features/speakers/."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import torch
+import typer
+
+import emometric
+from emometric import (
+    atomic,
+    console,
+    evaluation,
+    pretraining,
+    settings,
+    speaker_clips,
+    speaker_network,
+    spectrum_input,
+    training_state,
+)
+from emometric.errors import ParameterError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+# Whose encoder this is: its weights fit no other shape.
+METHOD = "mocanu2021"
+SHAPE = ("widths", "stem", "reduction", "dim", "clusters")
+
+
+@app.command()
+def pretrain(origin: str = typer.Option(...), seed: int = typer.Option(...)) -> None:
+    """Train on the speakers of several corpora, verify others; absent corpora are left out."""
+    values = settings.read(origin)
+    params = pretraining.Params(**values["pretraining"])
+    data = Path("data", origin)
+    manifests = {name: data / "manifests" / f"{name}.parquet" for name in params.corpora}
+    people = speaker_clips.gather(manifests, params.shares, (seed,))
+    folder = data / "study_features" / settings.SPEAKERS
+    job = make_job(people, values, data, seed)
+    about = describe(job, values)
+    if people.enough:
+        told = _train(job, folder, about, _digest(manifests, job.stores))
+    else:
+        speaker_network.write_empty(folder, {"state": "empty", **about})
+        told = f"stays empty, for there are no two speakers of {', '.join(params.corpora)}"
+    with atomic.new_file(data / "manifests" / f"{settings.SPEAKERS}.parquet") as aside:
+        pq.write_table(people.learned(), aside)
+    print(f"speakers: {told}")
+
+
+def make_job(
+    people: speaker_clips.People, values: Mapping[str, Any], data: Path, seed: int
+) -> speaker_network.Job:
+    """All that decides on the network, checked."""
+    params = pretraining.Params(**values["pretraining"])
+    resampled = evaluation.Params(**values["evaluation"])
+    feature = values["features"][params.feature]
+    if "hop_s" not in feature or "window_s" not in feature:
+        raise ParameterError(
+            f"params.yaml: pretraining.feature is {params.feature}, which has no windows; choose "
+            "spectrogram."
+        )
+    method = values["methods"][METHOD]
+    picture = spectrum_input.Params(
+        join_bins=method["join_bins"], compress=method["compress"], where=f"methods.{METHOD}"
+    )
+    crop_frames = max(round(params.crop_s / feature["hop_s"]), 1)
+    return speaker_network.Job(
+        people=people,
+        stores={name: data / "study_features" / name / params.feature for name in params.corpora},
+        heard=speaker_clips.Heard(
+            picture=lambda frames: spectrum_input.prepared(frames, picture),
+            least=crop_frames,
+            gap=math.ceil(feature["window_s"] / feature["hop_s"]) - 1,
+            normalise=feature.get("normalise"),
+        ),
+        # No ghosts: S2 has none, and the strategies that have some draw them new.
+        shape={**{name: method[name] for name in SHAPE}, "ghosts": 0},
+        params=params,
+        crop_frames=crop_frames,
+        seed=seed,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        resamples=resampled.n_resamples,
+        confidence=resampled.confidence,
+    )
+
+
+def describe(job: speaker_network.Job, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in network.json beside the recipe; no clock times."""
+    return {
+        "corpora": job.people.counts(),
+        "seed": job.seed,
+        "feature": {
+            "name": job.params.feature,
+            **values["features"][job.params.feature],
+            **{key: values["methods"][METHOD][key] for key in ("join_bins", "compress")},
+        },
+        "shape": dict(job.shape),
+        "pretraining": dict(values["pretraining"]),
+        "taught": {
+            "n_train_speakers": len(job.people.speakers),
+            "n_train_clips": len(job.people.rows("train")),
+        },
+        "device": job.device,
+        "versions": {"emometric": emometric.__version__, "torch": torch.__version__},
+    }
+
+
+def _train(job: speaker_network.Job, folder: Path, about: Mapping[str, Any], digest: str) -> str:
+    """Write the network, resuming where an earlier call was killed; what to tell of it."""
+    kept = folder.with_name(f".{folder.name}.state")
+    state = training_state.State(kept, {**about, "digest": digest})
+    with console.progress(total=job.params.epochs, what="pretrain", unit="epochs") as bar:
+        learned = speaker_network.learn(job, state, lambda epoch: bar.update())
+    speaker_network.write(folder, learned, {"state": "trained", **about})
+    state.remove()
+    best = pretraining.best_epoch(learned.curve)
+    text = f"{len(job.people.speakers)} trained, epoch {best.number} of {len(learned.curve)}"
+    if not learned.rates:
+        return f"{text}; nobody to verify"
+    first = learned.rates[0]
+    return (
+        f"{text}; equal error rate {first['eer']:.1%} on {first['n_trials']} trials of "
+        f"{first['n_speakers']} others, {first['untrained_eer']:.1%} untrained"
+    )
+
+
+def _digest(manifests: Mapping[str, Path], stores: Mapping[str, Path]) -> str:
+    """Of the data and of this package's code: a state of others is not taken up."""
+    code = sorted(Path(emometric.__file__).parent.rglob("*.py"))
+    indexes = [folder / "index.parquet" for folder in stores.values()]
+    state = hashlib.blake2b(digest_size=16)
+    for path in (*manifests.values(), *indexes, *code):
+        state.update(hashlib.blake2b(path.read_bytes()).digest())
+    return state.hexdigest()
+
+
+if __name__ == "__main__":
+    console.main(app)

@@ -1,0 +1,160 @@
+"""ntalampiras2020 on the page and in the ledger, from made-up studies."""
+
+import importlib.util
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from emometric import evaluation, ledger
+from emometric.papers import ntalampiras2020
+from emometric.papers import ntalampiras2020_clips as clip_figures
+from emometric.report import style
+from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
+
+
+def load(name):
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made_up = load("fabricated_analogies")
+RULES = evaluation.Params(n_resamples=100, confidence=0.95, perplexity=5)
+A, F = "anger", "fear"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return made_up.results(tmp_path_factory.mktemp("results"), RULES)
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory):
+    """Two speakers, 454 clips: of 227 of anger 200 are right, of 227 of fear 100."""
+    folder = tmp_path_factory.mktemp("by_hand")
+    said = [(f"a{n}", "ab"[n % 2], A, A if n < 200 else F) for n in range(227)]
+    said += [(f"f{n}", "ab"[n % 2], F, F if n < 100 else A) for n in range(227)]
+    numbers = {f"pairs_{A}_{A}": 50, f"similar_{A}_{A}": 40}
+    numbers |= {f"pairs_{A}_{F}": 50, f"similar_{A}_{F}": 5}
+    settings = {"variant": "published", "rule": "max"}
+    runs = [
+        made_up.run(settings, fold, [row for row in said if row[1] == speaker], numbers=numbers)
+        for fold, speaker in enumerate("ab")
+    ]
+    clips = pd.DataFrame(columns=["id", "speaker", "emotion"])
+    key = "ntalampiras2020_emodb"
+    made = {key: made_up.write(folder / key, made_up.stored(runs), clips, RULES)}
+    key = "ntalampiras2020_speakers"
+    rows = [("c0", "a", A, A), ("c1", "a", A, F)], [("c2", "b", A, A)]
+    runs = [
+        made_up.run({**settings, "n_known": 3}, fold, one, repeat=fold)
+        for fold, one in enumerate(rows)
+    ]
+    made[key] = made_up.write(folder / key, made_up.stored(runs), clips, RULES)
+    key = "ntalampiras2020_unknown"
+    made[key] = made_up.write(folder / key, None, clips, RULES, state="missing")
+    return made
+
+
+def test_the_ledger_has_each_claim_once_and_ours_in_the_papers_unit(by_hand):
+    ours = {own.key: own for own in ntalampiras2020.ours(by_hand)}
+    claims = ledger.claims_of("ntalampiras2020")
+    assert len(ours) == 43
+    assert set(ours) == set(claims[list(ledger.KEYS)].itertuples(index=False, name=None))
+    found = {(own.item, own.setting): own for own in ours.values()}
+    whole = found["text 4.4", "known_speakers=9"]
+    assert whole.value == pytest.approx(100 * 300 / 454, abs=1e-3)
+    assert (whole.n_speakers, whole.n_runs, whole.differs) == (2, 2, "")
+    few = found["fig 4a", "known_speakers=3"]
+    assert few.value == pytest.approx(75) and few.differs == "2 repeats, the paper 50"
+    assert found["table 3", "anger->fear"].value == pytest.approx(100 * 27 / 227, abs=1e-3)
+    assert found["table 3", "fear->anger"].value == pytest.approx(100 * 127 / 227, abs=1e-3)
+    assert found["table 3", "sadness->fear"].value is None  # no clip of sadness
+    assert found["table 1", "similar->similar"].value == pytest.approx(80)
+    assert found["table 1", "dissimilar->similar"].value == pytest.approx(10)
+    assert found["table 1", "mean of the diagonal"].value == pytest.approx(85)
+
+
+def test_what_was_not_done_is_missing_and_said(by_hand):
+    section = ntalampiras2020.section(by_hand, "original")
+    missing = " | ".join(section.missing)
+    assert "the dictionary lacks, emodb: no emodb" in missing
+    assert "Figure 4b: the study ntalampiras2020_emotions is not among" in missing
+    assert "Figure 2: the study kept no" in missing and "Figure 5" in missing
+    assert [one.item for one in section.pictures] == ["table_3", "similarities", "figure_4a"]
+    nothing = ntalampiras2020.ours({})
+    assert len(nothing) == 43 and all(own.value is None and own.note for own in nothing)
+    assert len(ntalampiras2020.section({}, "original").missing) == 4
+
+
+def test_the_tables_have_the_papers_form(results):
+    section = ntalampiras2020.section(results, "synthetic")
+    assert section.missing == () and "82.1 %" in section.summary
+    whole, table_1, table_3, similar, speakers, emotions, unknown = section.tables
+    assert whole.rows["paper"].dropna().tolist() == [82.1]
+    assert whole.rows.index[0] == ("published", "most similar support clip")
+    assert {"majority, UAR", "speaker lookup, UAR"} <= set(whole.rows)
+    assert whole.rows["p"].iloc[0] == "" and float(whole.rows["p"].iloc[1]) <= 1
+    assert table_1.rows.loc["Similar", ("Similar", "paper")] == 84.3
+    assert table_3.rows["paper"].loc["anger", "neutral"] == 13.6
+    assert np.allclose(table_3.rows["ours"].sum(axis=1), 100, atol=1e-2)
+    ms, md = (similar.rows[side] for side in ("Ms: similar", "Md: dissimilar"))
+    assert np.allclose(ms + md, 100)
+    assert speakers.rows.loc[3, "paper"] == "68.2 ± 5.4" and speakers.rows.loc[9, "paper"] == "82.1"
+    assert "paper" not in emotions.rows  # figure 4b prints no number
+    assert list(unknown.rows.index) == [("published", one) for one in (*made_up.NAMES, "mean")]
+    assert set(section.curves["study"]) == {"ntalampiras2020_speakers", "ntalampiras2020_emotions"}
+
+
+@pytest.mark.parametrize("place", [1, 3, 5, 7, 8])  # one of each kind; figure 5 has its own test
+def test_every_picture_draws_and_holds_its_numbers(results, place):
+    picture = ntalampiras2020.section(results, "synthetic").pictures[place]
+    theme = LIGHT if place < 6 else DARK
+    assert len(style.to_png(picture.draw(theme), theme)) > 10_000 and len(picture.data)
+
+
+def test_a_picture_is_the_same_each_time(results):
+    picture = ntalampiras2020.section(results, "synthetic").pictures[1]
+    once, twice = (style.to_svg(picture.draw(LIGHT), LIGHT) for _ in range(2))
+    assert once == twice and len(once) < 600_000
+
+
+def test_pictures_are_those_of_the_paper(results):
+    section = ntalampiras2020.section(results, "synthetic")
+    assert [picture.item for picture in section.pictures] == [
+        "figure_2",
+        "figure_3",
+        "figure_5",
+        "table_3",
+        "similarities",
+        "figure_4a",
+        "figure_4b",
+        "open_set",
+        "stream",
+    ]
+    pixels = section.pictures[0].data
+    assert list(pixels.columns[:4]) == ["kind", "emotion", "clip", "row"]
+    assert pixels.shape == (6 * 128, 4 + 100)
+
+
+def test_figure_5_has_a_row_a_layer_and_the_masked_regions(results):
+    done, _ = ntalampiras2020._read(results)
+    rows = clip_figures._layers(done["ntalampiras2020_emodb"].tables["maps"])
+    assert list(rows) == ["layer 1", "layer 2", "layer 3", "occlusion"]
+    assert all(list(pictures) == list(made_up.NAMES) for pictures in rows.values())
+    assert rows["occlusion"]["fear"].shape == (8, 12)
+
+
+def test_the_colours_of_emotions_survive_beside_the_shades_of_a_picture(results):
+    picture = ntalampiras2020.section(results, "synthetic").pictures[2]
+    png = Image.open(BytesIO(style.to_png(picture.draw(DARK), DARK))).convert("RGB")
+    colours = np.array([colour for _, colour in png.getcolors(1 << 16)], dtype=int)
+    for emotion in made_up.NAMES:
+        wanted = [int(EMOTION_COLOURS[emotion][i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(colours - wanted).max(axis=1).min() <= 24, emotion
