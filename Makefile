@@ -12,16 +12,19 @@ export DVC_NO_ANALYTICS := 1
 
 .PHONY: repro repro-original test lint constraints
 
-repro: $(READY)
-	@emometric params --origin synthetic
+repro: $(VENV)/.checked-synthetic
 	dvc repro
 
-repro-original: $(READY)
+repro-original: $(VENV)/.checked-original
 	@test -n "$(CORPORA)$(EMOMETRIC_CORPORA)" || \
 	    { echo "error: no corpora named; run make repro-original CORPORA=/path/to/corpora" >&2; exit 1; }
-	@emometric params --origin original
 	emometric corpora link $(if $(CORPORA),"$(CORPORA)")
 	dvc repro original/dvc.yaml
+
+# All settings at once, before the first stage starts; again where they or the code have changed.
+$(VENV)/.checked-%: params.yaml $(shell find src -name '*.py') | $(READY)
+	@emometric params --origin $*
+	@touch $@
 
 # Files side by side, one a processor; a library's threads on top would only get in each other's way.
 test: lint

@@ -79,7 +79,9 @@ def test_the_scale_of_the_best_last_weights_is_taken(values, monkeypatch):
     of_test = test.embedding[test.embedding["role"] == "test"]["embedding"].iloc[0]
     assert of_test[0] == test.numbers["scale"]  # embeddings are of the training that was taken
     assert len(asked) == 6 and len({seed for name, _, seed in asked if name == "fc7"}) == 1
-    assert len(groups) == 2  # three trainings each, where four are a group
+    assert len(groups) == 1
+    several = params(values, scale=[4.0, 8.0, 16.0], networks=["fc7", "gru8", "cnn8"])
+    assert len(kumar2021.plan(several, table(), table(), 7)) == 2  # three trainings a network
 
 
 def test_one_scale_is_what_it_was(values, monkeypatch):

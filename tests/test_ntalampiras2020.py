@@ -461,7 +461,12 @@ def test_variants_that_share_a_network_train_it_once():
 
 def test_a_variant_as_published_asks_for_both_spectrograms():
     ((recipe, member),) = analogy_variants.variant("published", {}).recipes(
-        (2, 2, 2), 4, Augmentation(**STILL)
+        (2, 2, 2), 4, 7, Augmentation(**STILL)
     )
     assert recipe.features == ("log_mel", "modulation") and member == 0
-    assert recipe.pairs == "all" and recipe.softmax == 0 and recipe.augmentation is None
+    assert (
+        recipe.epochs == 7
+        and recipe.pairs == "all"
+        and recipe.softmax == 0
+        and recipe.augmentation is None
+    )

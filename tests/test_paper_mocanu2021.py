@@ -91,7 +91,7 @@ def write(folder, stored, reference=None, **about):
         ),
         "trials": speaker_trials.binned(score, np.arange(800) < 200),
     }
-    guesses = {"majority_uar": 0.25, "speaker_lookup_uar": 0.24}
+    guesses = {"majority_uar": 0.25, "speaker_lookup_uar": 0.24, "stamps": "settings chosen on a, b"}
     tables["summary"] = tables["accuracy"].assign(**guesses)
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
@@ -257,6 +257,7 @@ def test_pictures_draw_the_same_each_time(results, theme):
         "figure_10_ravdess",
         "verification",
     ]
-    for picture in (*pictures[:3], *pictures[6:]):
+    drawn = pictures[:1] + pictures[5:] if theme is LIGHT else pictures[1:3]
+    for picture in drawn:
         once, twice = (style.to_png(picture.draw(theme), theme) for _ in range(2))
         assert once == twice and isinstance(picture.data, pd.DataFrame) and len(picture.data)

@@ -337,6 +337,18 @@ def test_a_state_of_something_else_or_a_damaged_one_is_left_alone(tmp_path):
     state.remove()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_repeats_itself(stored, tmp_path):
+    one, other = (
+        speaker_network.learn(
+            replace(job(stored), device="cuda"), State(tmp_path / name, {}), lambda epoch: None
+        )
+        for name in "ab"
+    )
+    assert torch.equal(weights(one.network), weights(other.network))
+    assert one.rates == other.rates
+
+
 def test_loss_that_is_no_number_is_one_sentence(stored, tmp_path):
     with pytest.raises(ParameterError, match=r"lower pretraining\.learning_rate"):
         learn(stored, tmp_path / "state", learning_rate=1e30)

@@ -157,7 +157,7 @@ def plan(params: Params, source: Table, target: Table, seed: int) -> list[list[C
         for split in params.splits
         for number, fold in enumerate(_folds(params, source, split, seed))
     ]
-    size = max(GROUP // len(params.scales()), 1)  # a group stays as much work
+    size = -(-GROUP // len(params.scales()))  # a group stays about as much work
     return [
         [cell for run in runs[first : first + size] for cell in run]
         for first in range(0, len(runs), size)

@@ -125,7 +125,6 @@ class Params:
     def schedule(self) -> Schedule:
         return Schedule(
             batch_size=self.batch_size,
-            epochs=self.epochs,
             check_every=self.check_every,
             patience=self.patience,
             rate=self.learning_rate,
@@ -152,6 +151,7 @@ class Params:
             variants=self.of_variants(),
             widths=self.widths,
             dim=self.dim,
+            epochs=self.epochs,
             shrink=self.shrink,
             augmentation=self.augmented(),
         )

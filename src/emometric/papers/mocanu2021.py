@@ -110,7 +110,8 @@ def _claim(claim: Mapping[str, str], compared: Sequence[Study]) -> ledger.Ours:
 
 def _lacking(study: Study) -> str:
     what = ITEMS.get(study.key.removeprefix(f"{PAPER}_"), study.key)
-    return f"{what}, {study.target}: there is no {study.lacking}"
+    lacking = study.lacking.replace("speakers", "network of speakers")
+    return f"{what}, {study.target}: there is no {lacking}"
 
 
 def _steps(study: Study) -> list[Table]:

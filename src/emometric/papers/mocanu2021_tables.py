@@ -47,8 +47,10 @@ def folds(study: Study) -> str:
     """How many folds, and of which protocol, in words."""
     n_folds = study.tables["accuracy"]["n_runs"].max()
     words = PROTOCOLS.get(protocol(study), protocol(study))
+    if n_folds == 1:
+        return f"one {words.replace('folds', 'fold', 1)}"
     first = "the first " if study.about["method"]["params"]["first_folds"] else ""
-    return f"{first}{n_folds} {words if n_folds > 1 else words.replace('folds', 'fold', 1)}"
+    return f"{first}{n_folds} {words}"
 
 
 def place(study: Study) -> str:
@@ -115,7 +117,7 @@ def table_2(study: Study) -> Table:
         rows=frame(rows, "strategy"),
         note="Mean over the folds; in brackets the 95 % interval that resamples speakers. UAR "
         f"pools the test clips of all folds.{_input(study)}{_departed(study)}",
-        stamps=(CHOSEN_ON_TEST,),
+        stamps=(CHOSEN_ON_TEST, *sorted({stamp for stamp in guessed["stamps"] if stamp})),
     )
 
 
@@ -157,13 +159,13 @@ def steps(study: Study) -> Table:
         }
         for row in with_paper(study).to_dict("records")
     }
-    how = study.tables["steps"]["method"].iloc[0]
+    n_speakers = study.tables["steps"]["n_speakers"].max()
     return Table(
         title=f"Which steps help on {place(study)}: what each adds, in points",
         rows=frame(rows, "step"),
-        note=f"The same test clips in both. p: {how}; corrected for the number of rows (Holm). A "
-        "step is called better or worse where its interval leaves zero and the corrected p is "
-        f"below {SURE:g}.",
+        note=f"The same test clips in both. p: paired sign-flip permutation over {n_speakers} "
+        "speakers; corrected for the number of rows (Holm). A step is called better or worse where "
+        f"its interval leaves zero and the corrected p is below {SURE:g}.",
     )
 
 

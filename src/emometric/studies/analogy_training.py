@@ -27,15 +27,14 @@ _SHOWN = 8  # training clips of an emotion with which validation clips are compa
 class Schedule:
     """How long and how fast.
 
-    batch_size: clips of a batch, the emotions alike; epochs: at most so many; check_every: epochs
-    from one validation to the next; patience: training ends where so many validations in a row
-    have brought nothing; rate: the largest learning rate, reached after a tenth of all steps, then
-    falling along a cosine; weight_decay: AdamW's; crop_rows: frames of a log-Mel picture that are
-    seen at once, a new random place each time.
+    batch_size: clips of a batch, the emotions alike; check_every: epochs from one validation to
+    the next; patience: training ends where so many validations in a row have brought nothing;
+    rate: the largest learning rate, reached after a tenth of all steps, then falling along a
+    cosine; weight_decay: AdamW's; crop_rows: frames of a log-Mel picture that are seen at once,
+    a new random place each time.
     """
 
     batch_size: int
-    epochs: int
     check_every: int
     patience: int
     rate: float
@@ -45,12 +44,13 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is trained: features by name; the twin's sizes; pairs: `all` of a batch, or `sampled`,
-    half as many pairs as clips, half of them similar; softmax: weight of a cross-entropy beside;
-    augmentation: None: pictures as they are."""
+    """What is trained: features by name; the twin's sizes; epochs: at most so many; pairs: `all` of
+    a batch, or `sampled`, half as many pairs as clips, half of them similar; softmax: weight of a
+    cross-entropy beside; augmentation: None: pictures as they are."""
 
     features: tuple[str, ...]
     twin: TwinParams
+    epochs: int
     pairs: str
     softmax: float
     augmentation: Augmentation | None
@@ -165,7 +165,7 @@ def _fit(
 
     Without validation clips all epochs run, the last weights stay, and the AUROC is NaN.
     """
-    schedule, rows = job.schedule, job.roles["train"]
+    schedule, rows, epochs = job.schedule, job.roles["train"], job.recipe.epochs
     known, label = np.unique(job.emotion[rows], return_inverse=True)
     labels = np.zeros(len(job.emotion), dtype=np.int64)
     labels[rows] = label  # without gaps, since every emotion has its part of a batch
@@ -175,7 +175,7 @@ def _fit(
         rows,
         n_emotions=len(known),
         per_emotion=max(2, schedule.batch_size // len(known)),
-        steps=steps * schedule.epochs,
+        steps=steps * epochs,
         generator=generator,
     )
     adam = torch.optim.AdamW(
@@ -186,7 +186,7 @@ def _fit(
     )
     validation = _Validation(job, generator)
     drawing = torch.Generator().manual_seed(int(generator.integers(2**62)))
-    best, kept, at, since = -inf, None, schedule.epochs, 0
+    best, kept, at, since = -inf, None, epochs, 0
     for step, clips in enumerate(index[:, mask]):
         if step % steps == 0:
             network.train()
@@ -208,7 +208,7 @@ def _fit(
             break
         network.train()
     if kept is None:
-        return schedule.epochs, float("nan")
+        return epochs, float("nan")
     network.load_state_dict(kept)
     return at, best
 

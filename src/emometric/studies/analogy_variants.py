@@ -20,12 +20,13 @@ class Variant:
     """A variant; what it does not set is as published.
 
     networks: features of each network, with + between them, such as log_mel+modulation; the
-    similarity is the mean of all networks'. members: so many of each are trained, from other seeds
-    and with other known speakers held out for stopping. pairs: `all` of a batch, or `sampled`;
-    softmax: weight of a cross-entropy of emotions beside the pairs'; augment: pictures are varied;
-    start: of the weights, `he` or `narrow`, N(0, 0.01); batch_norm: behind each convolution;
-    dropout: of the functionals. svm_c: no network at all, but a linear SVM of this cost on the
-    first of `networks`, which is functionals.
+    similarity is the mean of all networks'. members: so many of each are trained, from other
+    seeds and with other known speakers held out for stopping. pairs: `all` of a batch, or
+    `sampled`; softmax: weight of a cross-entropy of emotions beside the pairs'; augment:
+    pictures are varied; start: of the weights, `he` or `narrow`, N(0, 0.01); batch_norm: behind
+    each convolution; dropout: of the functionals; epochs: at most so many, None: the method's.
+    svm_c: no network at all, but a linear SVM of this cost on the first of `networks`, which is
+    functionals.
     """
 
     networks: Sequence[str] = ("log_mel+modulation",)
@@ -36,6 +37,7 @@ class Variant:
     start: str = "he"
     batch_norm: bool = False
     dropout: float = 0.8
+    epochs: int | None = None
     svm_c: float | None = None
 
     def __post_init__(self):
@@ -48,6 +50,8 @@ class Variant:
         parts.check_name(f"{_WHERE}: start", self.start, STARTS)
         ranges.check_whole(f"{_WHERE}: members", self.members, 1)
         ranges.check_share(f"{_WHERE}: dropout", self.dropout)
+        if self.epochs is not None:
+            ranges.check_whole(f"{_WHERE}: epochs", self.epochs, 1)
         for name in ("augment", "batch_norm"):
             ranges.check_flag(f"{_WHERE}: {name}", getattr(self, name))
         if self.softmax < 0:
@@ -64,7 +68,7 @@ class Variant:
         return {name for network in self.networks for name in network.split("+")}
 
     def recipes(
-        self, widths: Sequence[int], dim: int, augmentation: Augmentation
+        self, widths: Sequence[int], dim: int, epochs: int, augmentation: Augmentation
     ) -> list[tuple[Recipe, int]]:
         """The trainings: what is trained, and its number among the members; none for an SVM."""
         if self.svm_c is not None:
@@ -81,6 +85,7 @@ class Variant:
                 Recipe(
                     features=tuple(network.split("+")),
                     twin=twin,
+                    epochs=self.epochs or epochs,
                     pairs=self.pairs,
                     softmax=self.softmax,
                     augmentation=augmentation if self.augment else None,

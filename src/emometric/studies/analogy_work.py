@@ -30,6 +30,7 @@ class Setup:
     variants: Mapping[str, Variant]
     widths: Sequence[int]
     dim: int
+    epochs: int
     shrink: int
     augmentation: Augmentation
 
@@ -50,7 +51,7 @@ class Work:
     def keys(self, cell: Cell) -> list[tuple]:
         """What names the trainings of a cell: fold, recipe, member."""
         recipes = self.setup.variants[cell.settings["variant"]].recipes(
-            self.setup.widths, self.setup.dim, self.setup.augmentation
+            self.setup.widths, self.setup.dim, self.setup.epochs, self.setup.augmentation
         )
         return [(key(cell), recipe, member) for recipe, member in recipes]
 
