@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 import typer
 
-from emometric import cache_folder, console, evaluation, settings
+from emometric import cache_folder, console, evaluation, settings, speaker_audit, store
 from emometric.errors import ParameterError
 from emometric.studies import evaluating, method, record, runner, tables
 
@@ -52,15 +52,14 @@ def make(name: str, values: dict, data: Path, seed: int) -> runner.Study:
     """The study that a block of params.yaml describes, with its corpora read."""
     block = values["studies"][name]
     features = settings.features_of(block)
+    corpora = (block["source"], block["target"])
+    manifests = [data / "manifests" / f"{corpus}.parquet" for corpus in corpora]
     source, target = (
-        tables.read(
-            corpus,
-            data / "manifests" / f"{corpus}.parquet",
-            data / "study_features" / corpus,
-            features,
-        )
-        for corpus in (block["source"], block["target"])
+        tables.read(corpus, manifest, data / "study_features" / corpus, features)
+        for corpus, manifest in zip(corpora, manifests, strict=True)
     )
+    if block["source"] == settings.SPEAKERS:
+        speaker_audit.check_apart(*(store.read_table(path).to_pandas() for path in manifests))
     return runner.Study(
         name=name,
         method=method.load(block["method"], values["methods"][block["method"]], block["settings"]),

@@ -460,13 +460,10 @@ def test_variants_that_share_a_network_train_it_once():
 
 
 def test_a_variant_as_published_asks_for_both_spectrograms():
-    ((recipe, member),) = analogy_variants.variant("published", {}).recipes(
-        (2, 2, 2), 4, 7, Augmentation(**STILL)
+    shared = analogy_variants.Shared(
+        widths=(2, 2, 2), dim=4, epochs=7, rate=0.1, augmentation=Augmentation(**STILL)
     )
+    ((recipe, member),) = analogy_variants.variant("published", {}).recipes(shared)
     assert recipe.features == ("log_mel", "modulation") and member == 0
-    assert (
-        recipe.epochs == 7
-        and recipe.pairs == "all"
-        and recipe.softmax == 0
-        and recipe.augmentation is None
-    )
+    assert (recipe.epochs, recipe.rate) == (7, 0.1) and recipe.pairs == "all"
+    assert recipe.softmax == 0 and recipe.augmentation is None

@@ -91,7 +91,7 @@ def write(folder, stored, reference=None, **about):
         ),
         "trials": speaker_trials.binned(score, np.arange(800) < 200),
     }
-    guesses = {"majority_uar": 0.25, "speaker_lookup_uar": 0.24, "stamps": "settings chosen on a, b"}
+    guesses = {"majority_uar": 0.25, "speaker_lookup_uar": 0.24, "stamps": "chosen on a, b"}
     tables["summary"] = tables["accuracy"].assign(**guesses)
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")

@@ -240,8 +240,7 @@ def test_protocols_over_corpora_run_to_the_end(project, project_root, protocol, 
     assert "leaks" not in verdict["stamps"]
     for feature in ("spectrogram", "egemaps"):
         if not (data / "features/pooled" / feature).exists():
-            options = {"corpus": "pooled", "feature": feature, "folder": "features"}
-            run(project_root, project, "features", **options)
+            run(project_root, project, "features", corpus="pooled", feature=feature)
     baseline = {"feature": "egemaps", "decision": "svm_linear"}
     run(project_root, project, "baselines", "run", **baseline, **both)
     heard = {"feature": "spectrogram", **both}

@@ -14,8 +14,8 @@ cross-entropy, S4 and S5 under their loss with new margins of the same batches, 
 differ and nothing else. The learning rate follows one cycle in each part instead of steps of 20
 epochs, with decoupled weight decay; stripes of each picture are blanked. Nothing is chosen on
 validation clips, so these may train too (`valid_trains`). The paper's authors chose the parameters
-"to maximize the performance on the testing" data (section 5); ours were looked at on a few speakers,
-whom `chosen_on` names.
+"to maximize the performance on the testing" data (section 5); ours were looked at on a few
+speakers, whom `chosen_on` names.
 
 Beside the strategies, peers under the same folds: a linear SVM on eGeMAPS and on ComParE.
 """
@@ -73,10 +73,9 @@ class Params:
     replaces the values below; protocol: of PROTOCOLS; path: of the folds of "foreign"; n_folds: of
     "speaker_folds"; first_folds: how many of the folds are tried, None: all; relation: the name in
     `relations` of the table of polarities that S5 goes by, each of which says what differs from
-    `polarity`; chosen_on: speakers on whom settings were chosen, for the stamp; emotions: those that
-    take part; crop_frames: of each clip and epoch; the rest:
-    `encoders.se_resnet34.Params`, `spectrum_input.Params`, `spectrum_training.Schedule`, the
-    losses' and the decisions'.
+    `polarity`; chosen_on: speakers on whom settings were chosen, for the stamp; emotions: those
+    that take part; crop_frames: of each clip and epoch; the rest: `encoders.se_resnet34.Params`,
+    `spectrum_input.Params`, `spectrum_training.Schedule`, the losses' and the decisions'.
     """
 
     strategies: Sequence[str]

@@ -24,7 +24,7 @@ from emometric.studies import analogies, analogy_folds, analogy_work
 from emometric.studies.analogy_folds import PROTOCOLS
 from emometric.studies.analogy_outcomes import RULES
 from emometric.studies.analogy_training import Schedule, train
-from emometric.studies.analogy_variants import Variant, variant
+from emometric.studies.analogy_variants import Shared, Variant, variant
 from emometric.studies.analogy_work import Setup, Work
 from emometric.studies.augmentation import Augmentation
 from emometric.studies.cell import Cell, Outcome, Stored, Table
@@ -127,7 +127,6 @@ class Params:
             batch_size=self.batch_size,
             check_every=self.check_every,
             patience=self.patience,
-            rate=self.learning_rate,
             weight_decay=self.weight_decay,
             crop_rows=max(1, self.crop_frames // self.shrink),
         )
@@ -149,11 +148,14 @@ class Params:
             rules=self.rules(),
             schedule=self.schedule(),
             variants=self.of_variants(),
-            widths=self.widths,
-            dim=self.dim,
-            epochs=self.epochs,
+            shared=Shared(
+                widths=self.widths,
+                dim=self.dim,
+                epochs=self.epochs,
+                rate=self.learning_rate,
+                augmentation=self.augmented(),
+            ),
             shrink=self.shrink,
-            augmentation=self.augmented(),
         )
 
 

@@ -29,28 +29,28 @@ class Schedule:
 
     batch_size: clips of a batch, the emotions alike; check_every: epochs from one validation to
     the next; patience: training ends where so many validations in a row have brought nothing;
-    rate: the largest learning rate, reached after a tenth of all steps, then falling along a
-    cosine; weight_decay: AdamW's; crop_rows: frames of a log-Mel picture that are seen at once,
-    a new random place each time.
+    weight_decay: AdamW's; crop_rows: frames of a log-Mel picture that are seen at once, a new
+    random place each time.
     """
 
     batch_size: int
     check_every: int
     patience: int
-    rate: float
     weight_decay: float
     crop_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is trained: features by name; the twin's sizes; epochs: at most so many; pairs: `all` of
-    a batch, or `sampled`, half as many pairs as clips, half of them similar; softmax: weight of a
-    cross-entropy beside; augmentation: None: pictures as they are."""
+    """What is trained: features by name; the twin's sizes; epochs: at most so many; rate: the
+    largest learning rate, reached after a tenth of all steps, then falling along a cosine; pairs:
+    `all` of a batch, or `sampled`, half as many pairs as clips, half of them similar; softmax:
+    weight of a cross-entropy beside; augmentation: None: pictures as they are."""
 
     features: tuple[str, ...]
     twin: TwinParams
     epochs: int
+    rate: float
     pairs: str
     softmax: float
     augmentation: Augmentation | None
@@ -165,7 +165,8 @@ def _fit(
 
     Without validation clips all epochs run, the last weights stay, and the AUROC is NaN.
     """
-    schedule, rows, epochs = job.schedule, job.roles["train"], job.recipe.epochs
+    schedule, rows = job.schedule, job.roles["train"]
+    epochs, rate = job.recipe.epochs, job.recipe.rate
     known, label = np.unique(job.emotion[rows], return_inverse=True)
     labels = np.zeros(len(job.emotion), dtype=np.int64)
     labels[rows] = label  # without gaps, since every emotion has its part of a batch
@@ -178,11 +179,9 @@ def _fit(
         steps=steps * epochs,
         generator=generator,
     )
-    adam = torch.optim.AdamW(
-        network.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay
-    )
+    adam = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=schedule.weight_decay)
     pace = torch.optim.lr_scheduler.OneCycleLR(
-        adam, schedule.rate, total_steps=len(index) + 1, pct_start=0.1, cycle_momentum=False
+        adam, rate, total_steps=len(index) + 1, pct_start=0.1, cycle_momentum=False
     )
     validation = _Validation(job, generator)
     drawing = torch.Generator().manual_seed(int(generator.integers(2**62)))

@@ -16,6 +16,18 @@ _WHERE = "methods.ntalampiras2020.variants"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What variants have in common: channels of the layers, length of a branch's embedding, epochs
+    and rate of those that do not set theirs, and how the pictures of some vary."""
+
+    widths: Sequence[int]
+    dim: int
+    epochs: int
+    rate: float
+    augmentation: Augmentation
+
+
+@dataclass(frozen=True, kw_only=True)
 class Variant:
     """A variant; what it does not set is as published.
 
@@ -24,9 +36,9 @@ class Variant:
     seeds and with other known speakers held out for stopping. pairs: `all` of a batch, or
     `sampled`; softmax: weight of a cross-entropy of emotions beside the pairs'; augment:
     pictures are varied; start: of the weights, `he` or `narrow`, N(0, 0.01); batch_norm: behind
-    each convolution; dropout: of the functionals; epochs: at most so many, None: the method's.
-    svm_c: no network at all, but a linear SVM of this cost on the first of `networks`, which is
-    functionals.
+    each convolution; dropout: of the functionals; epochs, rate: at most so many, and the
+    largest learning rate; None: the method's. svm_c: no network at all, but a linear SVM of
+    this cost on the first of `networks`, which is functionals.
     """
 
     networks: Sequence[str] = ("log_mel+modulation",)
@@ -38,6 +50,7 @@ class Variant:
     batch_norm: bool = False
     dropout: float = 0.8
     epochs: int | None = None
+    rate: float | None = None
     svm_c: float | None = None
 
     def __post_init__(self):
@@ -54,6 +67,10 @@ class Variant:
             ranges.check_whole(f"{_WHERE}: epochs", self.epochs, 1)
         for name in ("augment", "batch_norm"):
             ranges.check_flag(f"{_WHERE}: {name}", getattr(self, name))
+        if self.rate is not None and not self.rate > 0:
+            raise ParameterError(
+                f"params.yaml: {_WHERE}: rate is {self.rate}; write a number above 0."
+            )
         if self.softmax < 0:
             raise ParameterError(
                 f"params.yaml: {_WHERE}: softmax is {self.softmax}; write a number from 0."
@@ -67,15 +84,13 @@ class Variant:
     def features(self) -> set[str]:
         return {name for network in self.networks for name in network.split("+")}
 
-    def recipes(
-        self, widths: Sequence[int], dim: int, epochs: int, augmentation: Augmentation
-    ) -> list[tuple[Recipe, int]]:
+    def recipes(self, shared: Shared) -> list[tuple[Recipe, int]]:
         """The trainings: what is trained, and its number among the members; none for an SVM."""
         if self.svm_c is not None:
             return []
         twin = TwinParams(
-            widths=tuple(widths),
-            dim=dim,
+            widths=tuple(shared.widths),
+            dim=shared.dim,
             start=self.start,
             batch_norm=self.batch_norm,
             dropout=self.dropout,
@@ -85,10 +100,11 @@ class Variant:
                 Recipe(
                     features=tuple(network.split("+")),
                     twin=twin,
-                    epochs=self.epochs or epochs,
+                    epochs=self.epochs or shared.epochs,
+                    rate=self.rate or shared.rate,
                     pairs=self.pairs,
                     softmax=self.softmax,
-                    augmentation=augmentation if self.augment else None,
+                    augmentation=shared.augmentation if self.augment else None,
                 ),
                 member,
             )

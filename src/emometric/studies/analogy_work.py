@@ -13,8 +13,7 @@ from emometric.studies.analogy_folds import PROTOCOLS, Unit
 from emometric.studies.analogy_outcomes import RULES, Decided
 from emometric.studies.analogy_pictures import Extracted, extracted
 from emometric.studies.analogy_training import Job, Recipe, Schedule, Trained
-from emometric.studies.analogy_variants import Variant
-from emometric.studies.augmentation import Augmentation
+from emometric.studies.analogy_variants import Shared, Variant
 from emometric.studies.cell import Cell, Outcome, Table
 
 FIRST = "log_mel"  # the feature of the table itself; others stand beside it
@@ -28,11 +27,8 @@ class Setup:
     rules: analogy_folds.Rules
     schedule: Schedule
     variants: Mapping[str, Variant]
-    widths: Sequence[int]
-    dim: int
-    epochs: int
+    shared: Shared
     shrink: int
-    augmentation: Augmentation
 
 
 class Work:
@@ -50,9 +46,7 @@ class Work:
 
     def keys(self, cell: Cell) -> list[tuple]:
         """What names the trainings of a cell: fold, recipe, member."""
-        recipes = self.setup.variants[cell.settings["variant"]].recipes(
-            self.setup.widths, self.setup.dim, self.setup.epochs, self.setup.augmentation
-        )
+        recipes = self.setup.variants[cell.settings["variant"]].recipes(self.setup.shared)
         return [(key(cell), recipe, member) for recipe, member in recipes]
 
     def job(self, of: tuple, recipe: Recipe, member: int) -> Job:
