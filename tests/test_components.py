@@ -1,8 +1,7 @@
 """studies.components on results whose rates are known by hand."""
 
-import importlib.util
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,20 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
+import fabricated_components as made_up
 from emometric import evaluation
 from emometric.errors import StoreError
-from emometric.studies import components, speaker_trials, statistics
+from emometric.studies import components, joined, speaker_trials, statistics
 
-
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_components")
 RULES = evaluation.Params(n_resamples=300, confidence=0.95, perplexity=5)
 
 
@@ -179,3 +169,38 @@ def test_the_histogram_holds_every_trial_once():
     assert (table["low"].iloc[1:].to_numpy() == table["high"].iloc[:-1].to_numpy()).all()
     assert not speaker_trials.binned(score, np.ones(4, bool))["different"].any()
     assert speaker_trials.binned(score[:0], same[:0]).empty
+
+
+def test_two_systems_decide_together_by_the_sum_of_their_scores():
+    stored = made_up.stored({("S1",): 4, ("S5",): 8, ("compare_svm",): 6})
+    found = joined.joined(stored, RULES, "compare_svm").set_index("strategy")
+    assert list(found.index) == ["S1", "S5"]
+    # Where one is right and the other falls to the next emotion, both tie; the earlier emotion of
+    # the vocabulary wins: three of four truths, for the last one's next is the first.
+    tested = pd.concat([made_up.clips(fold, 4) for fold in range(4)])
+    truth = tested["emotion"].map(made_up.NAMES.index).to_numpy()
+    scores = [joined.standard(made_up.decided(tested, right, 1)) for right in (8, 6)]
+    expected = (sum(scores).argmax(axis=1) == truth).mean()
+    assert found.loc["S5", "accuracy"] == pytest.approx(expected)
+    assert found.loc["S5", "n_clips"] == len(tested)
+    again = joined.joined(stored, RULES, "egemaps_svm")
+    assert again.empty and list(again.columns) == list(joined.COLUMNS)
+
+
+def test_a_scale_of_scores_changes_nothing_for_both_together():
+    stored = made_up.stored({("S1",): 4, ("compare_svm",): 6})
+    scores = [name for name in stored.cells if name.startswith("score_")]
+    noise = np.random.default_rng(0).normal(0, 0.1, (len(stored.cells), len(scores)))
+    stored.cells[scores] += noise  # no ties, which rounding would settle
+    other = stored.cells.copy()
+    rows = other["cell"] == "strategy=S1"
+    other.loc[rows, scores] = 7 * other.loc[rows, scores] - 3
+    both = [
+        joined.joined(one, RULES, "compare_svm") for one in (stored, replace(stored, cells=other))
+    ]
+    pd.testing.assert_frame_equal(*both)
+
+
+def test_an_emotion_that_one_has_not_learned_is_not_chosen():
+    scores = joined.standard(np.array([[0.0, 2.0, -np.inf]]))
+    assert scores[0, 2] == -np.inf and scores[0, :2].tolist() == [-1.0, 1.0]

@@ -43,7 +43,7 @@ from emometric.decisions import svm_rbf
 from emometric.encoders import se_resnet34
 from emometric.errors import ParameterError
 from emometric.protocols import foreign, speaker_80_10_10, speaker_folds
-from emometric.studies import components, linear_peers, speaker_trials
+from emometric.studies import components, joined, linear_peers, speaker_trials
 from emometric.studies.cell import Cell, Outcome, Stored, Table
 from emometric.studies.spectrum_training import Ending, Job, Schedule, Trained, train
 
@@ -280,7 +280,8 @@ def tables(
     stored: Stored, params: Params, source: Table, target: Table, rules: evaluation.Params
 ) -> dict[str, pd.DataFrame]:
     """accuracy (table 2), steps, recalls, confusion (figures 8, 9), map (6, 7), separation, grid
-    (10, 11): `studies.components`; verification, trials: `studies.speaker_trials`."""
+    (10, 11): `studies.components`; joined: with the functionals, `studies.joined`; verification,
+    trials: `studies.speaker_trials`."""
     varied = [name for name in VARIED if any(name in point for point in params.points)]
     reference = {name: params.value({}, name) for name in varied}
     names = emotions(params)
@@ -293,6 +294,7 @@ def tables(
         "map": components.maps(stored, rules.perplexity),
         "separation": components.separation(stored),
         "grid": components.grid(stored, rules, reference),
+        "joined": joined.joined(stored, rules, "compare_svm"),
         "verification": verification,
         "trials": trials,
     }

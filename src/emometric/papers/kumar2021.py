@@ -28,8 +28,7 @@ from emometric.report.style import CorpusHeading
 
 TITLE = "End-to-end Triplet Loss based Emotion Embedding System for Speech Emotion Recognition"
 CITATION = (
-    "Kumar, P., Jain, S., Raman, B., Roy, P. P. and Iwamura, M. (2021). "
-    f"{TITLE}. arXiv:2010.06200."
+    f"Kumar, P., Jain, S., Raman, B., Roy, P. P. and Iwamura, M. (2021). {TITLE}. arXiv:2010.06200."
 )
 ABLATION = "kumar2021_ablation"
 TABLES = ("accuracy", "angles", "deviations", "gap", "map", "of_clips", "summary")

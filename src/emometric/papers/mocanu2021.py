@@ -25,6 +25,7 @@ RESULTS = (
     "map",
     "separation",
     "grid",
+    "joined",
     "verification",
     "trials",
     "summary",
@@ -49,7 +50,7 @@ def section(results: Mapping[str, Path], origin: str) -> Section:
     for study in compared:
         is_first = study is next(one for one in compared if one.target == study.target)
         suffix = study.target if is_first else f"{study.target}_{tables.protocol(study)}"
-        shown += [tables.table_2(study), *_steps(study), *grids.peers(study)]
+        shown += [tables.table_2(study), *_steps(study), *grids.peers(study), *grids.joined(study)]
         pictures += pictured.of_strategies(study, origin, suffix)
         maps += _maps(study)
     for study in done:
