@@ -290,6 +290,7 @@ def test_a_study_without_streams_pairs_or_pictures_has_those_tables_empty():
     tables = analogies.tables(made, NAMES, CORPUS, RULES)
     assert {name for name, table in tables.items() if table.empty} == {
         "curve",
+        "joined",
         "pairs",
         "similarity",
         "open_set",
@@ -297,3 +298,20 @@ def test_a_study_without_streams_pairs_or_pictures_has_those_tables_empty():
         "maps",
     }
     assert all(len(table.columns) > 3 for table in tables.values())
+
+
+def test_every_variant_decides_together_with_the_functionals():
+    both = ({**PUBLISHED}, {**PUBLISHED, "variant": analogies.BESIDE})
+    made = stored(
+        [one for settings in both for one in two_folds(settings, [[A, F, F, F], [A] * 4])]
+    )
+    assert analogies.systems(made) == {
+        "published": "rule=max variant=published",
+        analogies.BESIDE: f"rule=max variant={analogies.BESIDE}",
+    }
+    tables = analogies.tables(made, NAMES, CORPUS, RULES)
+    alone = tables["accuracy"].set_index("variant")["accuracy"]["published"]
+    assert tables["joined"]["system"].tolist() == ["published"]
+    # Both say the same of every clip, and so do they together.
+    assert tables["joined"]["accuracy"].tolist() == [pytest.approx(alone)]
+    assert tables["joined"]["gain"].tolist() == [0.0]

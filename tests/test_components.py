@@ -173,7 +173,9 @@ def test_the_histogram_holds_every_trial_once():
 
 def test_two_systems_decide_together_by_the_sum_of_their_scores():
     stored = made_up.stored({("S1",): 4, ("S5",): 8, ("compare_svm",): 6})
-    found = joined.joined(stored, RULES, "compare_svm").set_index("strategy")
+    found = joined.joined(stored, RULES, components.systems(stored), "compare_svm").set_index(
+        "system"
+    )
     assert list(found.index) == ["S1", "S5"]
     # Where one is right and the other falls to the next emotion, both tie; the earlier emotion of
     # the vocabulary wins: three of four truths, for the last one's next is the first.
@@ -183,7 +185,7 @@ def test_two_systems_decide_together_by_the_sum_of_their_scores():
     expected = (sum(scores).argmax(axis=1) == truth).mean()
     assert found.loc["S5", "accuracy"] == pytest.approx(expected)
     assert found.loc["S5", "n_clips"] == len(tested)
-    again = joined.joined(stored, RULES, "egemaps_svm")
+    again = joined.joined(stored, RULES, components.systems(stored), "egemaps_svm")
     assert again.empty and list(again.columns) == list(joined.COLUMNS)
 
 
@@ -196,7 +198,8 @@ def test_a_scale_of_scores_changes_nothing_for_both_together():
     rows = other["cell"] == "strategy=S1"
     other.loc[rows, scores] = 7 * other.loc[rows, scores] - 3
     both = [
-        joined.joined(one, RULES, "compare_svm") for one in (stored, replace(stored, cells=other))
+        joined.joined(one, RULES, components.systems(one), "compare_svm")
+        for one in (stored, replace(stored, cells=other))
     ]
     pd.testing.assert_frame_equal(*both)
 

@@ -67,7 +67,7 @@ def write(folder, stored, reference=None, **about):
         "map": components.maps(stored, RULES.perplexity),
         "separation": components.separation(stored),
         "grid": components.grid(stored, RULES, reference),
-        "joined": joined.joined(stored, RULES, "compare_svm"),
+        "joined": joined.joined(stored, RULES, components.systems(stored), "compare_svm"),
         "verification": pd.DataFrame(
             {
                 "group": ["all", "test-other"],

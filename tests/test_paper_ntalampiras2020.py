@@ -96,7 +96,8 @@ def test_what_was_not_done_is_missing_and_said(by_hand):
 def test_the_tables_have_the_papers_form(results):
     section = ntalampiras2020.section(results, "synthetic")
     assert section.missing == () and "82.1 %" in section.summary
-    whole, table_1, table_3, similar, speakers, emotions, unknown = section.tables
+    whole, table_1, table_3, similar, both, speakers, emotions, unknown = section.tables
+    assert list(both.rows.index) == ["published and ComParE", "augmented and ComParE"]
     assert whole.rows["paper"].dropna().tolist() == [82.1]
     assert whole.rows.index[0] == ("published", "most similar support clip")
     assert {"majority, UAR", "speaker lookup, UAR"} <= set(whole.rows)

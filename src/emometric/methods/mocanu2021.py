@@ -294,7 +294,7 @@ def tables(
         "map": components.maps(stored, rules.perplexity),
         "separation": components.separation(stored),
         "grid": components.grid(stored, rules, reference),
-        "joined": joined.joined(stored, rules, "compare_svm"),
+        "joined": joined.joined(stored, rules, components.systems(stored), "compare_svm"),
         "verification": verification,
         "trials": trials,
     }

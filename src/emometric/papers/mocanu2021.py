@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from emometric import ledger
-from emometric.papers import finished
+from emometric.papers import finished, joined
 from emometric.papers import mocanu2021_grids as grids
 from emometric.papers import mocanu2021_pictures as pictured
 from emometric.papers import mocanu2021_tables as tables
@@ -50,7 +50,12 @@ def section(results: Mapping[str, Path], origin: str) -> Section:
     for study in compared:
         is_first = study is next(one for one in compared if one.target == study.target)
         suffix = study.target if is_first else f"{study.target}_{tables.protocol(study)}"
-        shown += [tables.table_2(study), *_steps(study), *grids.peers(study), *grids.joined(study)]
+        shown += [
+            tables.table_2(study),
+            *_steps(study),
+            *grids.peers(study),
+            *joined.tables(study, tables.STRATEGIES),
+        ]
         pictures += pictured.of_strategies(study, origin, suffix)
         maps += _maps(study)
     for study in done:

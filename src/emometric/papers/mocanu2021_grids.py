@@ -133,31 +133,6 @@ def peers(study: Study) -> list[Table]:
     ]
 
 
-def joined(study: Study) -> list[Table]:
-    """Each strategy deciding together with the linear SVM on ComParE."""
-    found = study.tables["joined"]
-    rows = {
-        f"{STRATEGIES.get(row['strategy'], PEERS.get(row['strategy']))} and ComParE": {
-            "UAR": estimate(row["uar"], row["uar_low"], row["uar_high"]),
-            "accuracy": f"{100 * row['accuracy']:.1f}",
-            "over ComParE alone": estimate(row["gain"], row["gain_low"], row["gain_high"]),
-            "p": f"{row['p']:.3f}",
-        }
-        for row in found.to_dict("records")
-    }
-    if not rows:
-        return []
-    return [
-        Table(
-            title=f"Beyond the paper: network and functionals decide together, {place(study)}, in "
-            "per cent",
-            rows=frame(rows, "systems"),
-            note="The sum of both scores, each brought to mean 0 and deviation 1 over the emotions "
-            "of a clip; nothing is fitted. Gains of UAR in pairs of speakers.",
-        )
-    ]
-
-
 def _item(names: dict[str, str]) -> str:
     if set(names) <= {"clusters", "ghosts"}:
         return "Figure 10"

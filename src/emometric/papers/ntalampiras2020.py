@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from emometric import ledger
-from emometric.papers import finished
+from emometric.papers import finished, joined
 from emometric.papers import ntalampiras2020_clips as clips
 from emometric.papers import ntalampiras2020_pictures as figures
 from emometric.papers import ntalampiras2020_tables as form
@@ -20,6 +20,7 @@ TABLES = (
     "accuracy",
     "confusion",
     "curve",
+    "joined",
     "maps",
     "open_set",
     "pairs",
@@ -47,6 +48,7 @@ def section(results: Mapping[str, Path], origin: str) -> Section:
     pictures: list[Picture] = []
     if study := done.get(EMODB):
         own, drawn, lacking = _of_emodb(study, origin)
+        own += joined.tables(study, {name: form.variant_words(name) for name in _systems(study)})
         tables, pictures, missing = tables + own, pictures + drawn, missing + lacking
     for key, item, what in ((SPEAKERS, "4a", "speakers"), (EMOTIONS, "4b", "emotions")):
         if study := done.get(key):
@@ -68,6 +70,10 @@ def section(results: Mapping[str, Path], origin: str) -> Section:
         missing=tuple(missing),
         curves=_curves(done),
     )
+
+
+def _systems(study: finished.Study) -> list[str]:
+    return study.tables["joined"]["system"].tolist()
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:

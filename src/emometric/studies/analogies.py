@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from emometric import evaluation, metrics, resampling
-from emometric.studies import analogy_pairs, analogy_streams, clip_maps, statistics
+from emometric.studies import analogy_pairs, analogy_streams, clip_maps, joined, statistics
 from emometric.studies.cell import Stored
 
 PUBLISHED = {"variant": "published", "rule": "max"}
+BESIDE = "compare_svm_linear"  # the variant that every other one decides together with
 SETTINGS = ("variant", "rule", "n_known", "unknown")
 COUNTS = ("n_clips", "n_speakers", "n_runs")
 ACCURACY = (
@@ -41,6 +42,7 @@ def tables(
     stream = analogy_streams.stream(stored, names, clips)
     return {
         "accuracy": accuracy(stored, rules),
+        "joined": joined.joined(stored, rules, systems(stored), BESIDE),
         "curve": curve(stored, rules),
         "confusion": confusion(stored, names, rules),
         "pairs": analogy_pairs.pairs(stored, names, rules),
@@ -70,6 +72,15 @@ def accuracy(stored: Stored, rules: evaluation.Params) -> pd.DataFrame:
         row |= _gain(stored, cell, _published(settings, cell), rules)
         found.append(row | _counts(part))
     return pd.DataFrame(found, columns=list(ACCURACY))
+
+
+def systems(stored: Stored) -> dict[str, str]:
+    """Each variant's cell under the published rule; none where the study varies something else."""
+    settings = _settings(stored)
+    settings = settings[settings["rule"] == PUBLISHED["rule"]]
+    if not settings["variant"].is_unique:
+        return {}
+    return {name: cell for cell, name in settings["variant"].items()}
 
 
 def curve(stored: Stored, rules: evaluation.Params) -> pd.DataFrame:

@@ -71,11 +71,10 @@ def steps(stored: Stored, rules: evaluation.Params) -> pd.DataFrame:
     for the number of rows (Holm 1979); n_speakers; method: how p was found. No rows where a
     strategy has several settings: the study then asks something else.
     """
-    settings = _settings(stored)
     columns = ["first", "then", *DIFFERENCE, "accuracy_difference", "n_speakers", "method"]
     rows = []
-    if "strategy" in settings and settings["strategy"].is_unique:
-        cell_of = {name: cell for cell, name in settings["strategy"].items()}
+    cell_of = systems(stored)
+    if cell_of:
         share = {
             cell: metrics.accuracy(part["truth"], part["predicted"])
             for cell, part in stored.cells.groupby("cell")
@@ -91,6 +90,17 @@ def steps(stored: Stored, rules: evaluation.Params) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns)
     table.insert(columns.index("p") + 1, "p_holm", holm(table["p"].to_numpy(dtype=np.float64)))
     return table
+
+
+def systems(stored: Stored) -> dict[str, str]:
+    """Each strategy's cell; none where a strategy has several settings.
+
+    With it `joined.joined` sets each beside the functionals.
+    """
+    settings = _settings(stored)
+    if "strategy" not in settings or not settings["strategy"].is_unique:
+        return {}
+    return dict(sorted((name, cell) for cell, name in settings["strategy"].items()))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

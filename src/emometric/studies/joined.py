@@ -4,6 +4,8 @@ A question beyond the papers: does a network hear what functionals do not? Nothi
 fitted here, and nothing is chosen: both weigh alike.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -12,7 +14,7 @@ from emometric.studies import statistics
 from emometric.studies.cell import Stored
 
 COLUMNS = (
-    "strategy",
+    "system",
     "accuracy",
     "uar",
     "uar_low",
@@ -27,33 +29,31 @@ COLUMNS = (
 _KEY = ["fold", "repeat", "seed", "clip"]
 
 
-def joined(stored: Stored, rules: evaluation.Params, beside: str) -> pd.DataFrame:
-    """Each strategy together with the strategy `beside`: a row each, in the strategies' order.
+def joined(
+    stored: Stored, rules: evaluation.Params, systems: Mapping[str, str], beside: str
+) -> pd.DataFrame:
+    """Each system together with the system `beside`: a row each, in the order of `systems`.
 
-    Rates of the sum (shares), UAR with its interval over speakers; gain: its UAR minus that of
-    `beside` alone, with interval and p of `statistics.over_speakers`. No rows where the study lacks
-    `beside`, or where a strategy has several settings.
+    systems: name of a system -> its cell. Rates of the sum (shares), UAR with its interval over
+    speakers; gain: its UAR minus that of `beside` alone, with interval and p of
+    `statistics.over_speakers`. No rows where the study lacks `beside`.
     """
-    names = stored.numbers.drop_duplicates("cell").set_index("cell")
-    if "strategy" not in names or not names["strategy"].is_unique:
-        return pd.DataFrame(columns=COLUMNS)
-    cell_of = {strategy: cell for cell, strategy in names["strategy"].items()}
     decided = dict(tuple(stored.cells.groupby("cell")))
-    other = decided.get(cell_of.get(beside))
+    other = decided.get(systems.get(beside))
     rows = []
-    for strategy in sorted(cell_of):
-        own = decided.get(cell_of[strategy])
-        if own is None or other is None or strategy == beside:
+    for system, cell in systems.items():
+        own = decided.get(cell)
+        if own is None or other is None or system == beside:
             continue
         both = _added(own, other)
         rates = evaluation.summarise(both, rules, stored.seed)
         gain = statistics.over_speakers(
-            pd.concat([both, other]), "both", cell_of[beside], rules, stored.seed
+            pd.concat([both, other]), "both", systems[beside], rules, stored.seed
         )
         found = {name: rates[name] for name in COLUMNS[1:5]}
         found |= {"gain": gain.difference, "gain_low": gain.low, "gain_high": gain.high}
         counts = {name: rates[name] for name in ("n_clips", "n_speakers")}
-        rows.append({"strategy": strategy, **found, "p": gain.p, **counts})
+        rows.append({"system": system, **found, "p": gain.p, **counts})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
