@@ -136,3 +136,13 @@ def test_corpora_of_studies_come_once_with_their_licence():
     assert [corpus["n_clips"] for corpus in found] == [30, 0, 40]
     assert all(corpus["licence"] and corpus["name"] for corpus in found)
     assert source_digests.corpora([source_digests.Source(path="", md5="")]) == ()
+
+
+def test_a_source_made_of_several_corpora_is_named_by_them():
+    members = [{"corpus": "librispeech", "n_clips": 9, "n_speakers": 9}]
+    members += [{"corpus": "emodb", "n_clips": 5, "n_speakers": 2}]
+    speakers = {"corpus": "speakers", "n_clips": 14, "n_speakers": 11, "members": members}
+    emodb = {"corpus": "emodb", "n_clips": 30, "n_speakers": 10, "members": []}
+    about = {"source": speakers, "target": emodb}
+    found = source_digests.corpora([source_digests.Source(path="a", md5="", about=about)])
+    assert [(one["id"], one["n_clips"]) for one in found] == [("emodb", 30), ("librispeech", 9)]

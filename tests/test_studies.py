@@ -439,6 +439,7 @@ def test_stored_tables_hold_every_cell(tmp_path):
     assert about["state"] == "done" and about["missing"] == [] and about["n_cells"] == 6
     assert about["source"] == {
         "corpus": "one", "state": "present", "n_clips": 39, "n_labelled": 36, "n_speakers": 4,
+        "members": [],
     }  # fmt: skip
     assert about["stamps"] == {"variant=random": ["projected at random"]}
     assert about["method"]["version"] == 1 and about["method"]["params"]["repeats"] == 3

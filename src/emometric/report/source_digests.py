@@ -66,13 +66,23 @@ def folder_md5(folder: str | Path) -> str:
 def corpora(sources: list[Source]) -> tuple[dict[str, Any], ...]:
     """Every corpus that a study names, once, by id: counts, licence, citation (n_clips 0: absent).
 
+    One that was made of several, as `speakers` is, is named by its members; of a member that no
+    study names by itself the clips that took part there are counted.
+
     The keys are those of `results.corpus_facts`, but for the seconds, which a study does not know.
     """
     counts: dict[str, dict[str, Any]] = {}
-    for source in sources:
-        for end in ("source", "target"):
-            if end in source.about:
-                counts[source.about[end]["corpus"]] = source.about[end]
+    told = [
+        source.about[end]
+        for source in sources
+        for end in ("source", "target")
+        if end in source.about
+    ]
+    for one in told:
+        counts |= {member["corpus"]: member for member in one.get("members", ())}
+    # Last, so that a corpus's own counts stand. Without members and clips it is no corpus.
+    named = parts.available("corpora")
+    counts |= {one["corpus"]: one for one in told if one["corpus"] in named}
     return tuple(_facts(name, parts.load("corpora", name), counts[name]) for name in sorted(counts))
 
 

@@ -85,14 +85,28 @@ def describe(study: Study, outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def corpus_facts(table: Table) -> dict[str, Any]:
-    """Counts of a corpus as the study sees it."""
+    """Counts of a corpus as the study sees it; of what was made of several also each `member`'s."""
     return {
         "corpus": table.corpus,
         "state": "present" if len(table) else "missing",
         "n_clips": len(table),
         "n_labelled": int(table.clips["emotion"].notna().sum()),
         "n_speakers": int(table.clips["speaker"].nunique()),
+        "members": [
+            {
+                "corpus": name,
+                "n_clips": len(clips),
+                "n_speakers": int(clips["speaker"].nunique()),
+            }
+            for name, clips in _members(table)
+        ],
     }
+
+
+def _members(table: Table) -> list[tuple[str, pd.DataFrame]]:
+    if "corpus" not in table.clips:
+        return []
+    return [(name, own) for name, own in table.clips.groupby("corpus") if name != table.corpus]
 
 
 def read(folder: str | Path) -> tuple[Stored, dict[str, Any]]:
