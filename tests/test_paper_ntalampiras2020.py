@@ -1,6 +1,8 @@
 """ntalampiras2020 on the page and in the ledger, from made-up studies."""
 
 import importlib.util
+import json
+import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -159,3 +161,15 @@ def test_the_colours_of_emotions_survive_beside_the_shades_of_a_picture(results)
     for emotion in made_up.NAMES:
         wanted = [int(EMOTION_COLOURS[emotion][i : i + 2], 16) for i in (1, 3, 5)]
         assert np.abs(colours - wanted).max(axis=1).min() <= 24, emotion
+
+
+def test_smaller_pictures_are_not_the_papers(results, tmp_path):
+    folder = tmp_path / "ntalampiras2020_emodb"
+    shutil.copytree(results["ntalampiras2020_emodb"], folder)
+    about = json.loads((folder / "study.json").read_text())
+    about["method"].setdefault("params", {})["shrink"] = 4
+    (folder / "study.json").write_text(json.dumps(about))
+    rows = ntalampiras2020.ours({"ntalampiras2020_emodb": folder})
+    computed = [row for row in rows if row.value is not None]
+    assert computed
+    assert all("pictures averaged over 4 x 4 places" in row.differs for row in computed)
