@@ -212,7 +212,9 @@ def test_diffs_work_in_a_fresh_clone_without_data(project, other_loss, tmp_path)
     shell(tmp_path, "git", "clone", "-q", str(project), str(clone))
     assert not (clone / "data/synthetic/features").exists()
     metrics = printed_json(clone, "dvc", "metrics", "diff", "HEAD~1")
-    assert "run.uar" in metrics["reports/synthetic/metrics.json"]
+    # After one epoch two losses may guess equally well; their intervals are not the same.
+    changed = metrics["reports/synthetic/metrics.json"]
+    assert any(name.startswith("run.uar") for name in changed)
     params = printed_json(clone, "dvc", "params", "diff", "HEAD~1")
     assert params["params.yaml"]["loss"] == {"old": "triplet", "new": "emotion_triplet"}
     shell(clone, "dvc", "plots", "diff", "HEAD~1", "-o", "plots")
