@@ -1,26 +1,14 @@
 """The tables of ntalampiras2020's studies, from cells whose tables are worked out by hand."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
+import fabricated_analogies as made_up
 from emometric import change_detection, evaluation
 from emometric.errors import StoreError
 from emometric.studies import analogies, analogy_pairs, analogy_streams, clip_maps, open_rates
 
-
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_analogies")
 NAMES, run, stored = made_up.NAMES, made_up.run, made_up.stored
 RULES = evaluation.Params(n_resamples=200, confidence=0.95, perplexity=5)
 PUBLISHED = {"variant": "published", "rule": "max"}

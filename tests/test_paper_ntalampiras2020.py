@@ -1,32 +1,21 @@
 """ntalampiras2020 on the page and in the ledger, from made-up studies."""
 
-import importlib.util
 import json
 import shutil
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+import fabricated_analogies as made_up
 from emometric import evaluation, ledger
 from emometric.papers import ntalampiras2020
 from emometric.papers import ntalampiras2020_clips as clip_figures
 from emometric.report import style
 from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
 
-
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made_up = load("fabricated_analogies")
 RULES = evaluation.Params(n_resamples=100, confidence=0.95, perplexity=5)
 A, F = "anger", "fear"
 
