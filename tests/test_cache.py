@@ -1,10 +1,14 @@
 """The clip cache: what was put comes back, damage does not, writers do not collide."""
 
+import contextlib
+import hashlib
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import time
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -13,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emometric import cache as caches
-from emometric import cache_files, packs, shards
-from emometric.cache import INDEX, ClipCache, key
+from emometric import cache_files, cache_index, packs, shards
+from emometric.cache import ClipCache, key
 
 NAME, OTHER, THIRD = (key(content, {"silence": "keep"}, "1") for content in "abc")
 
@@ -26,7 +30,8 @@ def cache(tmp_path):
 
 
 def pack_of(cache, name=NAME):
-    return cache.head(name).path
+    (path,) = cache.folder.rglob(f"{cache.head(name).pack}.pack")
+    return path
 
 
 def again(cache):
@@ -130,12 +135,42 @@ def test_objects_are_never_kept(cache):
     assert list(cache_files.packs_of(*where(cache))) == []
 
 
+def test_keys_stay_what_they_were():
+    """Caches that people have are found by them: blake2b of this JSON."""
+    text = '["a", {"hop_s": 0.01, "voiced": [[1, 2]]}, "[1]"]'
+    wanted = hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+    assert key("a", {"voiced": ((1, 2),), "hop_s": 0.01}, "[1]") == wanted
+    assert caches.keys({"hop_s": 0.01}, "[1]", "voiced")("a", ((1, 2),)) == wanted
+
+
+def test_packs_of_an_earlier_program_are_read(cache):
+    """The line before an entry is JSON, as it always was."""
+    array = np.arange(6, dtype="<f4").reshape(2, 3)
+    text = json.dumps(
+        {"key": NAME, "dtype": "<f4", "shape": [2, 3], "digest": shards.digest(array),
+         "crc": zlib.crc32(array.tobytes())}
+    ).encode()  # fmt: skip
+    entry = b"%08x %s\n" % (zlib.crc32(text), text) + array.tobytes()
+    with cache.packing() as pack:
+        pack.file.write(entry)
+    cache.adopt(pack.name)
+    np.testing.assert_array_equal(cache.get(NAME), array)
+    cache.put(OTHER, array)
+    assert (
+        pack_of(cache, OTHER).read_bytes().replace(OTHER.encode(), b"")[9:]
+        == (entry.replace(NAME.encode(), b"")[9:])
+    )
+
+
 @given(
     st.dictionaries(
         st.text(), st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
     )
 )
 def test_keys_follow_content_settings_and_version_alone(settings):
+    assert caches.keys(settings, "1", "voiced")("ü", ((1, 2), (3, 4))) == key(
+        "ü", {**settings, "voiced": [[1, 2], [3, 4]]}, "1"
+    )
     name = key("a", settings, "1")
     assert name == key("a", dict(reversed(settings.items())), "1")
     assert len({name, key("b", settings, "1"), key("a", settings, "2")}) == 3
@@ -161,17 +196,27 @@ def check(cache, names):
         np.testing.assert_array_equal(cache.get(name), np.arange(int(name[:2], 16)))
 
 
-@pytest.mark.parametrize("damage", ["removed", "no index", "truncated", "garbled"])
+EARLIER = """
+CREATE TABLE entries (key BLOB PRIMARY KEY, pack BLOB, position INTEGER) WITHOUT ROWID;
+INSERT INTO entries VALUES (x'00', x'00', 0);
+"""
+
+
+@pytest.mark.parametrize("damage", ["removed", "no index", "truncated", "garbled", "earlier form"])
 def test_a_lost_or_damaged_index_is_made_anew(cache, damage):
     names = fill(cache)
     cache.close()
-    path = cache.folder / INDEX
+    path = cache.folder / cache_index.FILE
     if damage == "removed":
         path.unlink()
     elif damage == "no index":
         path.write_bytes(b"this was something else " * 100)
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:5000])
+    elif damage == "earlier form":
+        path.unlink()
+        with contextlib.closing(sqlite3.connect(cache.folder / cache_index.EARLIER)) as earlier:
+            earlier.executescript(EARLIER)
     else:
         data = bytearray(path.read_bytes())
         data[4096:] = os.urandom(len(data) - 4096)
@@ -182,13 +227,67 @@ def test_a_lost_or_damaged_index_is_made_anew(cache, damage):
     with again(cache) as other:
         check(other, names)
         np.testing.assert_array_equal(other.get(NAME), np.ones(2))
+    assert not (cache.folder / cache_index.EARLIER).exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["dtype = '<f4'", "shape = '7'", "shape = 'x'", "digest = x'00'", "crc = crc + 1",
+     "start = start + 1", "start = -5", "pack = 7", "checksum = NULL"],
+)  # fmt: skip
+def test_a_changed_row_of_the_index_is_noticed(cache, change):
+    """SQLite does not notice it; what is computed again takes its place."""
+    names = fill(cache)
+    cache.close()
+    with contextlib.closing(sqlite3.connect(cache.folder / cache_index.FILE)) as index:
+        index.execute(f"UPDATE heads SET {change} WHERE key = ?", (bytes.fromhex(names[3]),))
+        index.commit()
+    with again(cache) as other:
+        assert set(other.heads(names)) == set(names) - {names[3]}
+        other.put(names[3], np.arange(int(names[3][:2], 16)))
+    with again(cache) as other:
+        check(other, names)
+
+
+def test_nothing_but_the_index_is_read_to_find_what_is_there(cache, monkeypatch):
+    names = fill(cache, 1200)  # asked for in several questions
+    wanted = cache.heads(names)
+    cache.close()
+
+    def fail(*_):
+        raise AssertionError("a pack is opened")
+
+    monkeypatch.setattr(packs, "heads", fail)
+    monkeypatch.setattr(packs, "read", fail)
+    with again(cache) as other:
+        found = other.heads([*names, NAME])
+    assert found == wanted and list(map(len, (names, found))) == [1200, 1200]
+    for name in names[::100]:
+        array = np.arange(int(name[:2], 16))
+        head = found[name]
+        assert (head.dtype, head.shape) == (array.dtype.str, array.shape)
+        assert head.digest == shards.digest(array)
+
+
+def test_a_pack_that_is_looked_for_counts_as_used(cache):
+    cache.put(NAME, np.ones(3))
+    cache.commit()
+    long_ago = time.time() - 9 * 86400
+    os.utime(pack_of(cache), (long_ago, long_ago))
+    path = next(cache.folder.rglob("*.pack"))
+    os.utime(path, (long_ago, long_ago))
+    with again(cache) as other:
+        assert other.head(NAME) is not None
+    status = path.stat()
+    assert time.time() - status.st_atime < 60
+    assert status.st_mtime == pytest.approx(long_ago, abs=1)
 
 
 def test_an_index_of_the_past_does_no_harm(cache):
     """It names packs that are gone, and does not name one that is waiting."""
     names = fill(cache)
     gone = pack_of(cache, names[0])
-    lost = [head.key for _, head in packs.heads(gone)]
+    lost = [head.key for head in packs.heads(gone)]
     os.unlink(gone)
     with again(cache) as other, other.packing() as pack:
         pack.add(NAME, np.ones(2))
@@ -203,8 +302,8 @@ def test_a_stopped_process_at_the_index_is_not_waited_for_long(cache, monkeypatc
     """It may have been stopped while it wrote; entries are kept without the index then."""
     names = fill(cache)
     cache.close()
-    monkeypatch.setattr(caches, "_PATIENCE_S", 0.1)
-    holder = sqlite3.connect(cache.folder / INDEX, isolation_level=None)
+    monkeypatch.setattr(cache_index, "_PATIENCE_S", 0.1)
+    holder = sqlite3.connect(cache.folder / cache_index.FILE, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     began = time.monotonic()
     with again(cache) as other:
@@ -251,7 +350,7 @@ def test_leftovers_are_what_killed_writers_and_earlier_layouts_left(tmp_path):
     for pack in cache_files.packs_of(tmp_path, "mfcc", "1"):
         cache_files.remove(pack)
         cache_files.remove(pack)
-    assert cache.folder / INDEX in set(cache_files.leftovers(tmp_path))
+    assert cache.folder / cache_index.FILE in set(cache_files.leftovers(tmp_path))
     with ClipCache(tmp_path, "mfcc", "1") as cache:
         assert cache.get(names[0]) is None
 

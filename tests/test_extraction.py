@@ -13,8 +13,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from emometric import audio, extraction, packs, parts, store, vad
+from emometric import (
+    audio,
+    clip_tasks,
+    earlier_store,
+    extraction,
+    feature_store,
+    packs,
+    parts,
+    store,
+    vad,
+)
 from emometric.cache import ClipCache
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.errors import StoreError
@@ -167,7 +179,7 @@ def test_another_version_of_the_extractor_computes_anew(project, monkeypatch):
 
 def test_another_version_of_a_package_computes_anew(project, monkeypatch):
     project.extract()
-    monkeypatch.setattr("importlib.metadata.version", lambda name: f"{name} of tomorrow")
+    monkeypatch.setattr(clip_tasks, "package_version", lambda name: f"{name} of tomorrow")
     assert project.extract()[0] == N_CLIPS
 
 
@@ -176,9 +188,9 @@ def damage_entries(project):
     (pack,) = (project.folder / "cache").rglob("*.pack")
     data = bytearray(pack.read_bytes())
     entries = list(packs.heads(pack))
-    data[entries[1][0] + 12] ^= 4
-    data[entries[3][1].start + 40] ^= 4
-    del data[entries[5][1].start + 7 :]
+    data[entries[1].start - 12] ^= 4
+    data[entries[3].start + 40] ^= 4
+    del data[entries[5].start + 7 :]
     pack.write_bytes(data)
 
 
@@ -205,50 +217,115 @@ def test_equal_audio_is_computed_once(project):
 
 @pytest.mark.parametrize(
     ("method", "call", "remembered"),
-    # While nothing is missing `head` is asked for each clip; then again where memory held nothing.
-    [("head", N_CLIPS, 2**15), ("head", N_CLIPS + 1, 0), ("read", 1, 2**15)],
+    # When all was found; when it is looked up again, since memory held nothing; when it is read.
+    [("heads", "after 1", 2**15), ("heads", "before 2", 0), ("read", "before 1", 2**15)],
 )
 def test_entries_that_vanish_meanwhile_are_no_trouble(
     project, feature, monkeypatch, method, call, remembered
 ):
     before = project.extract(feature)[1]
     shutil.rmtree(project.folder / "features")
-    asked = []
+    n_calls = 0
 
     def vanishing(cache, *arguments):
-        asked.append(arguments)
-        if len(asked) == call and call != N_CLIPS:
-            remove()
+        nonlocal n_calls
+        n_calls += 1
+        remove(f"before {n_calls}")
         found = original(cache, *arguments)
-        if len(asked) == call:
-            remove()
+        remove(f"after {n_calls}")
         return found
 
-    def remove():
-        for pack in (project.folder / "cache").rglob("*.pack"):
-            pack.unlink()
+    def remove(now):
+        if now == call:
+            for pack in (project.folder / "cache").rglob("*.pack"):
+                pack.unlink()
 
     original = getattr(ClipCache, method)
     monkeypatch.setattr(extraction, "_REMEMBERED", remembered)
     monkeypatch.setattr(ClipCache, method, vanishing)
     assert project.extract(feature) == (N_CLIPS, before)
-    assert len(asked) >= call
 
 
 @pytest.mark.parametrize("remembered", [0, 1, 2**15])
-def test_the_index_is_asked_once_for_each_clip(project, monkeypatch, remembered):
+def test_the_index_is_asked_once_for_each_clip_and_for_some_together(
+    project, monkeypatch, remembered
+):
     before = project.extract()[1]
     asked = []
-    original = ClipCache.head
+    original = ClipCache.heads
 
-    def head(cache, name):
-        asked.append(name)
-        return original(cache, name)
+    def heads(cache, names):
+        asked.extend([len(names)] if names else [])
+        return original(cache, names)
 
-    monkeypatch.setattr(ClipCache, "head", head)
+    monkeypatch.setattr(ClipCache, "heads", heads)
     monkeypatch.setattr(extraction, "_REMEMBERED", remembered)
+    monkeypatch.setattr(feature_store, "AT_ONCE", 4)
     assert project.extract() == (0, before)
-    assert len(asked) == 2 * N_CLIPS - min(remembered, N_CLIPS)
+    assert sum(asked) == 2 * N_CLIPS - min(remembered, N_CLIPS)
+    assert asked[:2] == [4, N_CLIPS - 4]
+
+
+def test_rows_that_an_earlier_store_holds_are_not_read_from_the_cache(project, monkeypatch):
+    project.use([0, 1, 3, 4, 5])
+    project.extract()
+    project.use(range(N_CLIPS + 1))
+    clean = project.clean()
+    project.use([0, 1, 3, 4, 5])
+    project.extract()
+    read = []
+    original = ClipCache.read
+
+    def reading(cache, heads):
+        heads = list(heads)
+        read.append(len(heads))
+        return original(cache, heads)
+
+    monkeypatch.setattr(ClipCache, "read", reading)
+    project.use(range(N_CLIPS + 1))
+    assert project.extract() == (2, clean)
+    assert read == [1, 1]  # of clip 2, and of the last
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    numbers=st.sets(st.integers(0, N_CLIPS - 1), min_size=1),
+    shard_bytes=st.sampled_from([20_000, 2**25]),
+    which=st.integers(0, 99),
+    where=st.floats(0, 1, exclude_max=True),
+    change=st.integers(1, 255),
+    is_cut=st.booleans(),
+)
+def test_damage_to_an_earlier_store_does_not_show(
+    project, clean_bytes, numbers, shard_bytes, which, where, change, is_cut
+):
+    """Whatever byte of it is another, in its shards or its index, or wherever it ends."""
+    shutil.rmtree(project.folder / "features")
+    project.use(numbers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "SHARD_BYTES", shard_bytes)
+        project.extract()
+    paths = sorted((project.folder / "features").iterdir())
+    path = paths[which % len(paths)]
+    content = bytearray(path.read_bytes())
+    place = int(where * len(content))
+    content[place] ^= change
+    path.write_bytes(content[:place] if is_cut else content)
+    project.use(range(N_CLIPS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(earlier_store, "_ROWS", 2)
+        found = project.extract()[1]
+    # Headers of the zip file around the arrays have no checksum, and nobody reads them.
+    assert found.keys() == clean_bytes.keys()
+    assert found["index.parquet"] == clean_bytes["index.parquet"]
+    store.Ragged(project.folder / "features").check()
+
+
+@pytest.fixture
+def clean_bytes(project):
+    return project.clean()
 
 
 def test_what_the_store_held_does_not_show(project, monkeypatch):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emometric import cache, extraction, store
+from emometric import cache, extraction, feature_store, store
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.features import mfcc
 
@@ -43,6 +43,7 @@ def small(monkeypatch):
     monkeypatch.setattr(extraction, "_TASK_S", (0.5, 2.0))
     monkeypatch.setattr(extraction, "_COMMIT_S", 0.0)
     monkeypatch.setattr(cache, "_AT_ONCE", 100)
+    monkeypatch.setattr(feature_store, "AT_ONCE", 64)
     monkeypatch.setattr(store, "SHARD_BYTES", 2**17)
     monkeypatch.setattr(store, "_GROUP_BYTES", 2**15)
     monkeypatch.setattr(store, "_BATCH_ROWS", 64)

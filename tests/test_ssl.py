@@ -1,9 +1,11 @@
 """Frozen speech models: the values are those of transformers called by hand, and refusals speak."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from importlib import metadata
 
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny_speech_models as tiny
-from emometric import audio, extraction, parts, pretrained, speech_models, store
+from emometric import audio, extraction, parts, pretrained, speech_models, store, workers
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.errors import AudioError, ParameterError
 from emometric.features import ssl, ssl_mean
@@ -227,7 +229,7 @@ def test_a_changed_file_is_another_model(tmp_path, hubert, name):
     assert not np.array_equal(ssl.extract(noise(0.3), RATE_HZ, params), values)
 
 
-def extracted(folder, model, n_clips=3, feature="ssl_mean"):
+def extracted(folder, model, n_clips=3, feature="ssl_mean", n_jobs=1):
     """Extract generated clips by a model into `folder`; clips computed, and the stored values."""
     clips = {f"c/{one}": audio.to_pcm16(noise(0.3, seed=one)) for one in range(n_clips)}
     shutil.rmtree(folder / "audio", ignore_errors=True)
@@ -243,6 +245,7 @@ def extracted(folder, model, n_clips=3, feature="ssl_mean"):
         folder / "audio",
         folder / "out",
         cache_folder=folder / "cache",
+        n_jobs=n_jobs,
     )
     return done.n_computed, store.read_functionals(folder / "out/functionals.parquet")[2]
 
@@ -259,6 +262,37 @@ def test_extraction_computes_again_for_other_weights_alone(tmp_path, hubert):
     assert n_computed == 3 and not np.array_equal(before, after)
     n_computed, again = extracted(tmp_path, hubert)
     assert n_computed == 0 and np.array_equal(before, again)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
+def test_all_cores_share_one_model(tmp_path, monkeypatch, kind):
+    """Threads of this process, since each other process would hold torch and the weights again."""
+    model = tiny.save(tmp_path / "model", kind)
+    n_computed, alone = extracted(tmp_path / "alone", model, n_clips=12)
+    processes, threads, n_threads = set(), set(), set()
+    original = speech_models.states
+
+    def states(*arguments):
+        processes.add(os.getpid())
+        threads.add(threading.get_ident())
+        n_threads.add(torch.get_num_threads())
+        return original(*arguments)
+
+    monkeypatch.setattr(speech_models, "states", states)
+    monkeypatch.setattr(extraction, "_ALONE_S", 0.0)
+    monkeypatch.setattr(extraction, "_TASK_S", (0.3, 0.3))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with workers.use():
+            assert extracted(tmp_path, model, n_clips=12, n_jobs=2)[0] == n_computed == 12
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(
+        store.read_functionals(tmp_path / "out/functionals.parquet")[2], alone
+    )
+    assert processes == {os.getpid()} and len(threads) == 2 and n_threads == {1}
 
 
 @pytest.mark.parametrize("n_clips", [0, 3])

@@ -189,3 +189,21 @@ def test_functionals_that_do_not_fit_are_refused(tmp_path):
     path.write_bytes(b"PAR1")
     with pytest.raises(StoreError, match="is damaged"):
         store.read_functionals(path)
+
+
+def test_a_changed_byte_of_the_index_is_damage_and_no_other_error(tmp_path):
+    """Column names are in the footer, which has no checksum; pages have one."""
+    store.write_ragged(tmp_path, rows(), dtype="float32")
+    path = tmp_path / store.INDEX
+    whole = path.read_bytes()
+    n_noticed = 0
+    for place in range(0, len(whole), 5):
+        for change in (1, 128):
+            changed = bytearray(whole)
+            changed[place] ^= change
+            path.write_bytes(changed)
+            try:
+                list(store.read_index(tmp_path))
+            except StoreError:
+                n_noticed += 1
+    assert n_noticed > len(whole) // 5

@@ -1,10 +1,10 @@
 """Keep what was computed for a clip, so that a rerun computes only what is new.
 
 `<root>/clips/<part>/<version>/` holds packs of many entries, `<2 hex digits>/<name>.pack`, and
-`index.sqlite`, which says where each key lies. A worker writes a pack aside and moves it to `new/`;
-whoever owns the run enters its keys into the index, then moves it to its place. The index follows
-from the packs: without it, or where it is damaged, it is made anew. What it says is checked against
-the entry's own line each time.
+`heads.sqlite`, which says what each key's entry is and where it lies. A worker writes a pack aside
+and moves it to `new/`; whoever owns the run enters its keys into the index, then moves it to its
+place. The index follows from the packs: without it, or where it is damaged, it is made anew. What
+it says is compared with the entry's own line when the values are read.
 """
 
 import hashlib
@@ -13,23 +13,27 @@ import os
 import re
 import sqlite3
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from emometric import atomic, packs
+from emometric import atomic, cache_index, packs
 from emometric.packs import Head
 
 CLIPS = "clips"  # the folder of a cache's root that is ours; others keep theirs beside it
-INDEX, SUFFIX = "index.sqlite", ".pack"
+SUFFIX = ".pack"
 _NEW = "new"
 _AT_ONCE = 2**14  # entries that wait in memory for the index
-_PATIENCE_S = 5.0  # for another process that writes to the index
+_DAY_S = 86400.0  # so often it is noted that a pack is in use
+_encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
 
 
 def key(content: str, settings: Mapping[str, Any], version: str) -> str:
@@ -41,8 +45,20 @@ def key(content: str, settings: Mapping[str, Any], version: str) -> str:
     >>> key("a", {"x": 1, "y": 2}, "1") == key("a", {"y": 2, "x": 1}, "1")
     True
     """
-    text = json.dumps([content, settings, version], sort_keys=True, allow_nan=False)
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+    return _digest(_encode([content, settings, version]))
+
+
+def keys(settings: Mapping[str, Any], version: str, own: str) -> Callable[[str, Any], str]:
+    """`key` of many clips, of which each has its own value of one setting; takes half as long.
+
+    What is returned takes the content and that value.
+
+    >>> keys({"x": 1}, "1", "y")("a", 2) == key("a", {"x": 1, "y": 2}, "1")
+    True
+    """
+    mark = uuid.uuid4().hex
+    before, after = _encode([{**settings, own: mark}, version]).removeprefix("[").split(f'"{mark}"')
+    return lambda content, value: _digest(f"[{_encode(content)}, {before}{_encode(value)}{after}")
 
 
 @dataclass(frozen=True)
@@ -67,34 +83,43 @@ class ClipCache:
 
     def __init__(self, root: str | Path, part: str, version: str):
         self.folder = Path(root, CLIPS, part, folder_name(version))
-        self._adopted: dict[str, tuple[str, int]] = {}  # what the index does not hold yet
+        self._adopted: dict[str, Head] = {}  # what the index does not hold yet
         self._waiting: list[str] = []  # packs with these
         self._index: sqlite3.Connection | None = None
         self._is_up, self._may_write, self._is_anew = True, True, False
         self._lock = threading.RLock()  # joblib asks in its own threads
 
-    def head(self, name: str) -> Head | None:
-        """Where the entry lies and what it is; None where there is none, or it is damaged."""
+    def heads(self, names: Sequence[str]) -> dict[str, Head]:
+        """What the entries of these names are; lacks those that are not there.
+
+        An entry is there if its pack is, and is long enough; damage shows when it is read.
+        """
         with self._lock:
-            place = self._adopted.get(name) or self._find(name)
-        if place is None:
-            return None
-        for path in self._paths(place[0]):
-            with suppress(FileNotFoundError):
-                return packs.head_at(path, place[1], name)
-        return None
+            self._opened()  # which may adopt
+            found = {name: self._adopted[name] for name in names if name in self._adopted}
+            found |= self._find([name for name in names if name not in found])
+        lengths = {pack: self._length(pack) for pack in {head.pack for head in found.values()}}
+        return {name: head for name, head in found.items() if head.end <= lengths[head.pack]}
+
+    def head(self, name: str) -> Head | None:
+        """The same of one entry; None where there is none."""
+        return self.heads([name]).get(name)
 
     def get(self, name: str) -> np.ndarray | None:
         """The array; None where there is no entry, or it is damaged."""
         head = self.head(name)
-        return None if head is None else self.read(head)
+        return None if head is None else next(self.read([head]))
 
-    def read(self, head: Head) -> np.ndarray | None:
-        """The array behind a head, in any thread; None where its pack is gone, or it is damaged."""
-        for path in self._paths(Path(head.path).stem):
-            with suppress(FileNotFoundError):
-                return packs.read(head, path)
-        return None
+    def read(self, heads: Iterable[Head]) -> Iterator[np.ndarray | None]:
+        """The arrays behind heads, in their order and in any thread.
+
+        None where a pack is gone, or the entry is damaged. Those side by side in one pack are read
+        faster.
+        """
+        for pack, some in groupby(heads, attrgetter("pack")):
+            with self._open(pack) as file:
+                for head in some:
+                    yield None if file is None else packs.read(file, head)
 
     def put(self, name: str, array: np.ndarray) -> None:
         """Write an entry in a pack of its own, in place of an earlier or a damaged one."""
@@ -119,8 +144,7 @@ class ClipCache:
         """Know the entries of a pack that some process has closed."""
         for path in self._paths(pack):
             with suppress(FileNotFoundError), self._lock:
-                for position, head in packs.heads(path):
-                    self._adopted[head.key] = (pack, position)
+                self._adopted |= {head.key: head for head in packs.heads(path)}
                 self._waiting.append(pack)
                 return
 
@@ -136,17 +160,9 @@ class ClipCache:
         index = self._opened() if self._waiting and self._may_write else None
         if index is None:
             return
-        rows = (
-            (bytes.fromhex(name), bytes.fromhex(pack), position)
-            for name, (pack, position) in self._adopted.items()
-        )
         try:
-            index.execute("BEGIN IMMEDIATE")
-            index.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
-            index.execute("COMMIT")
+            cache_index.enter(index, self._adopted.values())
         except sqlite3.OperationalError:  # another process holds it for too long
-            if index.in_transaction:
-                index.execute("ROLLBACK")
             self._may_write = False
             return
         except sqlite3.DatabaseError as error:
@@ -183,37 +199,51 @@ class ClipCache:
         """Where a pack may be; it may be moved between two looks."""
         return self._path(pack), self._new(pack), self._path(pack)
 
-    def _find(self, name: str) -> tuple[str, int] | None:
-        index = self._opened()
+    def _open(self, pack: str) -> AbstractContextManager[BinaryIO | None]:
+        for path in self._paths(pack):
+            with suppress(FileNotFoundError):
+                return open(path, "rb", buffering=0)
+        return nullcontext()
+
+    def _length(self, pack: str) -> int:
+        """Bytes of a pack, 0 where it is gone; notes that it is in use, for `upkeep`."""
+        for path in self._paths(pack):
+            with suppress(FileNotFoundError):
+                status = os.stat(path)
+                if time.time() - max(status.st_atime, status.st_mtime) > _DAY_S:
+                    with suppress(OSError):  # somebody else's
+                        os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+                return status.st_size
+        return 0
+
+    def _find(self, names: Sequence[str]) -> dict[str, Head]:
+        index = self._opened() if names else None
         if index is None:
-            return None
+            return {}
         try:
-            row = index.execute(
-                "SELECT pack, position FROM entries WHERE key = ?", (bytes.fromhex(name),)
-            ).fetchone()
+            return {head.key: head for head in cache_index.find(index, names)}
         except sqlite3.OperationalError:  # another process holds it for too long
             self._is_up = False
-            return None
+            return {}
         except sqlite3.DatabaseError as error:
             self._throw_away(error)
-            return self._find(name)
-        # A column of a damaged index may hold anything.
-        if row is None or not isinstance(row[0], bytes) or not isinstance(row[1], int):
-            return None
-        return row[0].hex(), row[1]
+            return self._find(names)
 
     def _opened(self) -> sqlite3.Connection | None:
         """The index; None while another process does not let it go, or there is no cache yet."""
         if self._index is None and self._is_up and self.folder.is_dir():
-            is_new = not (self.folder / INDEX).exists()
+            path = self.folder / cache_index.FILE
+            is_new = not path.exists()
             try:
-                self._index = _connect(self.folder / INDEX)
+                self._index = cache_index.connect(path)
             except sqlite3.OperationalError:
                 self._is_up = False
                 return None
             except sqlite3.DatabaseError as error:
                 self._throw_away(error)
                 return self._opened()
+            if is_new:
+                (self.folder / cache_index.EARLIER).unlink(missing_ok=True)
             for file in self.folder.glob(f"{'*' if is_new else _NEW}/[!.]*{SUFFIX}"):
                 self.adopt(file.stem)
                 if len(self._adopted) > _AT_ONCE:
@@ -229,7 +259,7 @@ class ClipCache:
         if self._index is not None:
             self._index.close()
             self._index = None
-        (self.folder / INDEX).unlink(missing_ok=True)
+        (self.folder / cache_index.FILE).unlink(missing_ok=True)
 
 
 def identity(root: str | Path, *, create: bool) -> str | None:
@@ -247,6 +277,10 @@ def identity(root: str | Path, *, create: bool) -> str | None:
         return None
 
 
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
 def folder_name(version: str) -> str:
     """The folder of a version.
 
@@ -254,26 +288,3 @@ def folder_name(version: str) -> str:
     '1,float16,numpy-2.3.1'
     """
     return re.sub(r"[^A-Za-z0-9.,+-]", "_", version)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    index = sqlite3.connect(
-        path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        index.execute("PRAGMA synchronous = OFF")  # it can be made anew
-        index.execute(
-            "CREATE TABLE IF NOT EXISTS entries "
-            "(key BLOB PRIMARY KEY, pack BLOB, position INTEGER) WITHOUT ROWID"
-        )
-        index.execute("BEGIN")  # as long as which nobody else changes its length
-        (n_pages,), (page_bytes,) = (
-            index.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
-        )
-        if n_pages * page_bytes != path.stat().st_size:  # SQLite takes what is missing for zeros
-            raise sqlite3.DatabaseError("truncated")
-        index.execute("COMMIT")
-    except BaseException:
-        index.close()
-        raise
-    return index

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from emometric import packs
-from emometric.cache import CLIPS, INDEX, SUFFIX
+from emometric import cache_index, packs
+from emometric.cache import CLIPS, SUFFIX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,8 @@ def leftovers(root: str | Path) -> Iterator[Path]:
                     yield Path(file.path)
                 n_packs += file.name.endswith(SUFFIX)
         if not n_packs:
-            yield from folder.glob(f"{INDEX}*")
+            yield from folder.glob(f"{cache_index.FILE}*")
+            yield from folder.glob(f"{cache_index.EARLIER}*")
     for part in _folders(root):
         for shard in _folders(part.path):
             if re.fullmatch("[0-9a-f]{2}", shard.name):

@@ -5,11 +5,12 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import threadpoolctl
@@ -21,8 +22,7 @@ from emometric.errors import PipelineError, StoreError
 _PACK_S = 2.0  # after which a pack is closed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(NamedTuple):
     """A clip to extract: the cache's key, its voiced intervals, and where its samples lie.
 
     voiced is empty where silence is kept. n_samples: of the clip as it is stored.
@@ -129,8 +129,14 @@ def _packed(work: Work, computed: Iterator[tuple[str, np.ndarray]]) -> Iterator[
 
 def folder_of(part: ModuleType) -> str:
     """Version of an extractor and of the packages that compute its values, as people read it."""
-    packages = (f"{name}-{metadata.version(name)}" for name in part.PACKAGES)
+    packages = (f"{name}-{package_version(name)}" for name in part.PACKAGES)
     return ",".join([str(part.VERSION), part.DTYPE, *packages])
+
+
+@cache
+def package_version(name: str) -> str:
+    """Version of an installed package; finding it takes milliseconds."""
+    return metadata.version(name)
 
 
 def compute(part: ModuleType, params: Any, job: Job, pcm: np.ndarray) -> np.ndarray:

@@ -1,11 +1,10 @@
 """Extract one feature of a whole corpus: what the cache lacks in parallel, then the store."""
 
-import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from importlib import metadata
-from itertools import pairwise
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,13 +12,14 @@ from typing import Any
 import joblib
 import numpy as np
 import pyarrow as pa
+import threadpoolctl
+from joblib.parallel import LokyBackend, get_active_backend
 from tqdm import tqdm
 
-from emometric import atomic, audio, cache, clip_tasks, console, feature_store, parts, store, vad
+from emometric import atomic, audio, cache, clip_tasks, console, corpus_jobs, feature_store, parts
 from emometric.cache import ClipCache
 from emometric.clip_tasks import Done, Job, Task, Work
 from emometric.clip_tasks import folder_of as folder_of
-from emometric.errors import StoreError
 from emometric.feature_store import FUNCTIONALS_FILE as FUNCTIONALS_FILE
 from emometric.packs import Head
 
@@ -65,7 +65,7 @@ def extract_corpus(
     not see the same folders under the same names, is sent samples and sends its results.
     """
     part = parts.load("features", feature)
-    _settings(part, params)  # says what it lacks before anything starts
+    corpus_jobs.settings_of(part, params)  # says what it lacks before anything starts
     work = Work(
         feature=feature,
         params=params,
@@ -76,7 +76,7 @@ def extract_corpus(
         cache_identity=cache.identity(Path(cache_folder).absolute(), create=True) or "",
     )
     with ClipCache(work.cache, feature, work.version) as known:
-        jobs = _Jobs(part, params, manifest, clips)
+        jobs = corpus_jobs.Jobs(part, params, manifest, clips, _REMEMBERED)
         heads: dict[str, Head] = {}
         missing = _Missing(jobs, known, heads)
         n_missing, n_samples = missing.size()
@@ -93,89 +93,6 @@ def extract_corpus(
                     aside, jobs, source, earlier=Path(folder), n_jobs=n_threads
                 )
     return Extracted(n_clips=n_clips, n_computed=n_missing + len(source.mended))
-
-
-class _Jobs:
-    """The jobs of a corpus by ascending id, as often as they are wanted."""
-
-    def __init__(self, part: ModuleType, params: Any, manifest: pa.Table | str | Path, clips: Any):
-        self._part, self._params, self._manifest, self._clips = part, params, manifest, clips
-        self._kept: list[Job] | None = None
-
-    def __iter__(self) -> Iterator[Job]:
-        if self._kept is not None:
-            yield from self._kept
-            return
-        kept: list[Job] = []
-        for job in self._read():
-            if len(kept) <= _REMEMBERED:
-                kept.append(job)
-            yield job
-        if len(kept) <= _REMEMBERED:
-            self._kept = kept
-
-    def _read(self) -> Iterator[Job]:
-        settings = _settings(self._part, self._params)
-        version = _version(self._part)
-        cut = self._params.silence != "keep"  # else the intervals do not matter, and may change
-        columns = ["id", "content", "voiced"] if cut else ["id", "content"]
-        index = store.read_index(self._clips, ("id", "shard", "row", "length"))
-        place = next(index, None)
-        for clip_id, content, voiced in _rows(self._manifest, columns):
-            while place is not None and place[0] < clip_id:
-                place = next(index, None)
-            if place is None or place[0] != clip_id:
-                raise StoreError(
-                    f"{self._clips}: there is no clip '{clip_id}'; build it again (`dvc repro`)."
-                )
-            entry = cache.key(content, settings | {"voiced": voiced} if cut else settings, version)
-            yield Job(
-                id=clip_id,
-                entry=entry,
-                voiced=voiced,
-                shard=place[1],
-                row=place[2],
-                n_samples=place[3],
-            )
-
-
-def _rows(
-    manifest: pa.Table | str | Path, columns: list[str]
-) -> Iterator[tuple[str, str, tuple[vad.Interval, ...]]]:
-    """(id, content, voiced) by ascending id, some at a time; voiced is () where not asked for."""
-    if isinstance(manifest, pa.Table):
-        batches = manifest.select(columns).sort_by("id").to_batches(2**12)
-    else:
-        batches = store.read_batches(manifest, columns)
-    before = ""
-    for batch in batches:
-        ids, contents = batch["id"].to_pylist(), batch["content"].to_pylist()
-        voiced = _intervals(batch["voiced"]) if "voiced" in columns else [()] * len(ids)
-        for row in zip(ids, contents, voiced, strict=True):
-            if row[0] < before:
-                raise StoreError(
-                    f"{manifest}: '{row[0]}' comes after '{before}', where ids have to ascend; "
-                    "build it again (`dvc repro`)."
-                )
-            before = row[0]
-            yield row
-
-
-def _intervals(column: pa.ListArray) -> list[tuple[vad.Interval, ...]]:
-    """A list of pairs in each row as tuples; `to_pylist` takes ten times as long."""
-    flat = column.values.flatten().to_pylist()
-    pairs = list(zip(flat[::2], flat[1::2], strict=True))
-    return [tuple(pairs[start:end]) for start, end in pairwise(column.offsets.to_pylist())]
-
-
-def _settings(part: ModuleType, params: Any) -> dict[str, Any]:
-    """What a value follows from beside the audio: the part's settings, or what it names itself."""
-    return getattr(part, "cache_settings", asdict)(params)
-
-
-def _version(part: ModuleType) -> str:
-    """Version of the extractor's own text and of the packages that compute its values."""
-    return json.dumps([part.VERSION, part.DTYPE, *map(metadata.version, part.PACKAGES)])
 
 
 class _Missing:
@@ -204,18 +121,18 @@ class _Missing:
 
     def _look(self) -> Iterator[Job]:
         seen: set[str] = set()
-        for job in self._jobs:
-            if job.entry in seen or job.entry in self._heads:
-                continue
-            head = self._known.head(job.entry)
-            if head is not None:
-                if len(self._heads) < _REMEMBERED:
-                    self._heads[job.entry] = head
-                continue
-            if len(seen) == _SEEN:
-                seen.clear()
-            seen.add(job.entry)
-            yield job
+        jobs = (job for job in self._jobs if job.entry not in self._heads)
+        while some := list(islice(jobs, feature_store.AT_ONCE)):
+            found = self._known.heads([job.entry for job in some])
+            for job in some:
+                if job.entry in found:
+                    if len(self._heads) < _REMEMBERED:
+                        self._heads[job.entry] = found[job.entry]
+                elif job.entry not in seen:
+                    if len(seen) == _SEEN:
+                        seen.clear()
+                    seen.add(job.entry)
+                    yield job
 
 
 class _Filling:
@@ -273,19 +190,32 @@ def _fill(
         n_tasks = _TASKS * (1 if alone else joblib.effective_n_jobs(n_jobs))
         tasks: Iterable[Task] = _tasks(work, missing, min(max(rest // n_tasks, least), most))
         while tasks or filling.unread:
-            for done in _done(_with_samples(tasks, filling.unread), alone, n_jobs):
+            waiting = _with_samples(tasks, filling.unread)
+            for done in map(clip_tasks.run, waiting) if alone else _parallel(work, waiting, n_jobs):
                 filling.keep(done)
             tasks = ()
     known.commit()
 
 
-def _done(tasks: Iterable[Task], alone: bool, n_jobs: int) -> Iterable[Done]:
-    if alone:
-        return map(clip_tasks.run, tasks)
-    parallel = joblib.Parallel(
-        n_jobs=n_jobs, batch_size=1, pre_dispatch="2*n_jobs", return_as="generator_unordered"
-    )
-    return parallel(joblib.delayed(clip_tasks.run)(task) for task in tasks)
+def _parallel(work: Work, tasks: Iterable[Task], n_jobs: int) -> Iterator[Done]:
+    """Do tasks where joblib's backend says; of processes here, in threads if the part wants that:
+    they share a model that each process would have to hold."""
+    in_threads = getattr(parts.load("features", work.feature), "in_threads", None)
+    backend = None
+    with ExitStack() as stack:
+        if in_threads and isinstance(get_active_backend()[0], LokyBackend):
+            backend = "threading"
+            # Once for all: each thread restores at its end what it found, as the others still work.
+            stack.enter_context(threadpoolctl.threadpool_limits(1))
+            stack.enter_context(in_threads())
+        parallel = joblib.Parallel(
+            n_jobs=n_jobs,
+            backend=backend,
+            batch_size=1,
+            pre_dispatch="2*n_jobs",
+            return_as="generator_unordered",
+        )
+        yield from parallel(joblib.delayed(clip_tasks.run)(task) for task in tasks)
 
 
 def _tasks(work: Work, jobs: Iterable[Job], n_samples: int) -> Iterator[Task]:

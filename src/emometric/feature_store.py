@@ -1,31 +1,28 @@
 """Write the store of a feature from the clip cache, a shard at a time."""
 
-import hashlib
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emometric import shards, store
 from emometric.cache import ClipCache
 from emometric.clip_tasks import Job
+from emometric.earlier_store import Earlier, Places
 from emometric.errors import StoreError
 from emometric.packs import Head
 
 FUNCTIONALS_FILE = "functionals.parquet"
+AT_ONCE = 2**9  # clips that are looked up in the cache together
 _N_THREADS = 4  # at most: each holds a shard
 _ATTEMPTS = 3  # somebody may prune the cache just now
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A clip of the store, and what the cache holds for it."""
 
     job: Job
@@ -44,23 +41,29 @@ class Source:
         self.cache, self._compute, self._heads = cache, compute, heads
         self.mended: set[str] = set()  # keys of what was lost
 
-    def row(self, job: Job) -> Row:
-        """What the cache holds for a clip."""
-        if job.entry in self._heads:
-            return Row(job, self._heads[job.entry])
+    def rows(self, jobs: Iterable[Job]) -> Iterator[Row]:
+        """What the cache holds for clips; looks up some at a time."""
+        jobs = iter(jobs)
+        while some := list(islice(jobs, AT_ONCE)):
+            found = self.cache.heads([job.entry for job in some if job.entry not in self._heads])
+            for job in some:
+                head = self._heads.get(job.entry) or found.get(job.entry)
+                yield Row(job, head or self._head(job))
+
+    def values(self, rows: Sequence[Row]) -> Iterator[np.ndarray]:
+        """The arrays of clips; may be called in any thread."""
+        for row, found in zip(rows, self.cache.read(row.head for row in rows), strict=True):
+            yield self._mend(row.job) if found is None else found
+
+    def _head(self, job: Job) -> Head:
         for _ in range(_ATTEMPTS):
             head = self.cache.head(job.entry)
             if head is not None:
-                return Row(job, head)
+                return head
             self._mend(job)
         raise StoreError(
             f"{self.cache.folder}: what was just written there is gone; check the disk."
         )
-
-    def values(self, row: Row) -> np.ndarray:
-        """The array of a clip; may be called in any thread."""
-        found = self.cache.read(row.head)
-        return self._mend(row.job) if found is None else found
 
     def _mend(self, job: Job) -> np.ndarray:
         found = self._compute(job)
@@ -72,8 +75,15 @@ class Source:
 def write_functionals(folder: Path, jobs: Iterable[Job], source: Source, names: Sequence[str],
                       dtype: str) -> int:  # fmt: skip
     """Write `functionals.parquet`; jobs by ascending id. The number of clips."""
-    rows = ((row.job.id, source.values(row)[0]) for row in map(source.row, jobs))
-    return store.write_functional_rows(folder / FUNCTIONALS_FILE, names, rows, dtype=dtype)
+
+    def written() -> Iterator[tuple[str, np.ndarray]]:
+        rows = source.rows(jobs)
+        while some := list(islice(rows, AT_ONCE)):
+            for row, values in zip(some, source.values(some), strict=True):
+                yield row.job.id, values[0]
+
+    path = folder / FUNCTIONALS_FILE
+    return store.write_functional_rows(path, names, written(), dtype=dtype)
 
 
 def write_frames(
@@ -81,66 +91,53 @@ def write_frames(
 ) -> int:
     """Write a ragged store, jobs by ascending id; the bytes of `store.write_ragged`.
 
-    earlier: a folder where the store may stand already. Its shards that hold the same rows, and
-    whose checksum is right, are taken over. n_jobs: shards written at once, 4 at most; memory: as
-    many shards. The number of clips.
+    earlier: a folder where the store may stand already. Its shards that hold the same rows are
+    taken over, and so are such rows in others, where their checksums are right. n_jobs: shards
+    written at once, 4 at most; memory: as many shards. The number of clips.
     """
     n_clips = 0
-    known = _known_shards(earlier)
-    rows = map(source.row, jobs)
-    groups = shards.grouped(rows, lambda row: row.head.n_bytes, store.SHARD_BYTES)
+    groups = shards.grouped(source.rows(jobs), lambda row: row.head.n_bytes, store.SHARD_BYTES)
 
-    def write(numbered: tuple[int, list[Row]]) -> list[store.Indexed]:
-        shard, group = numbered
-        index = [
-            store.Indexed(row.job.id, shard, number, row.head.shape[0], row.head.digest)
-            for number, row in enumerate(group)
-        ]
-        path = folder / shards.name(shard)
-        if not _taken_over(known.get(_fingerprint(index)), path):
-            shards.write(path, [row.job.id for row in group], [source.values(row) for row in group])
-        return index
+    def planned() -> Iterator[_Shard]:
+        for shard, group in enumerate(groups):
+            index = [
+                store.Indexed(row.job.id, shard, number, row.head.shape[0], row.head.digest)
+                for number, row in enumerate(group)
+            ]
+            yield _Shard(group, index, old.places(index))
 
-    with store.IndexWriter(folder) as index:
-        for shard in _in_threads(write, enumerate(groups), max(1, min(n_jobs, _N_THREADS))):
+    def write(shard: _Shard) -> list[store.Indexed]:
+        path = folder / shards.name(shard.index[0].shard)
+        if not old.take_over(shard.places, path):
+            ids, lengths = [row.id for row in shard.index], [row.length for row in shard.index]
+            shards.write(path, ids, lengths, _pieces(shard, source, old))
+        return shard.index
+
+    with closing(Earlier(earlier)) as old, store.IndexWriter(folder) as index:
+        for shard in _in_threads(write, planned(), max(1, min(n_jobs, _N_THREADS))):
             for row in shard:
                 index.add(row)
             n_clips += len(shard)
     return n_clips
 
 
-def _known_shards(folder: Path) -> dict[bytes, Path]:
-    """Shards of a store by what their rows are; none where there is no store, or a damaged one."""
-    known = {}
-    with suppress(StoreError):
-        rows = (store.Indexed(*row) for row in store.read_index(folder))
-        for shard, group in groupby(rows, lambda row: row.shard):
-            known[_fingerprint(group)] = folder / shards.name(shard)
-    return known
+class _Shard(NamedTuple):
+    """What a shard of the new store is to hold: its rows, and where they lie in the earlier one."""
+
+    rows: list[Row]
+    index: list[store.Indexed]
+    places: Places
 
 
-def _fingerprint(rows: Iterable[store.Indexed]) -> bytes:
-    """Of the rows of a shard, wherever in the store it stands."""
-    found = hashlib.blake2b(digest_size=16)
-    for row in rows:
-        found.update(repr((row.id, row.length, row.digest)).encode())
-    return found.digest()
-
-
-def _taken_over(earlier: Path | None, path: Path) -> bool:
-    """Put an earlier shard at `path` if it is intact."""
-    if earlier is None or not shards.is_intact(earlier):
-        return False
-    try:
-        # What DVC or somebody else has linked is not ours to link again.
-        if earlier.is_symlink() or earlier.stat().st_nlink > 1:
-            shutil.copyfile(earlier, path)
+def _pieces(shard: _Shard, source: Source, earlier: Earlier) -> Iterator[np.ndarray]:
+    """Values of a shard's rows: from the earlier store, or else from the cache."""
+    done = 0
+    for n_rows, piece in earlier.read(shard.places, [row.head for row in shard.rows]):
+        if piece is None:
+            yield from source.values(shard.rows[done : done + n_rows])
         else:
-            os.link(earlier, path)
-    except OSError:  # another writer put his folder there meanwhile, or no links here
-        path.unlink(missing_ok=True)
-        return False
-    return True
+            yield piece
+        done += n_rows
 
 
 def _in_threads(work: Callable, items: Iterable, n_threads: int) -> Iterator[Any]:

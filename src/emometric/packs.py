@@ -10,9 +10,9 @@ import math
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -21,22 +21,26 @@ from emometric import shards
 _HEAD_BYTES = 512  # more than a line has
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
-    """An entry without its values, and where they begin in which file."""
+class Head(NamedTuple):
+    """An entry without its values, and where those begin in which pack (its name)."""
 
     key: str
     dtype: str
     shape: tuple[int, ...]
     digest: str
     crc: int
-    path: str
+    pack: str
     start: int
 
     @property
     def n_bytes(self) -> int:
         """Bytes of the values."""
-        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
+        return _item_bytes(self.dtype) * math.prod(self.shape)
+
+    @property
+    def end(self) -> int:
+        """Where the values end, and the next entry begins."""
+        return self.start + self.n_bytes
 
 
 def append(file: BinaryIO, key: str, array: np.ndarray) -> None:
@@ -45,84 +49,72 @@ def append(file: BinaryIO, key: str, array: np.ndarray) -> None:
     if array.dtype.hasobject:
         raise ValueError(f"{key}: an array of objects cannot be kept (there is no allow_pickle).")
     values = shards.bytes_of(array)
-    head = {
-        "key": key,
-        "dtype": array.dtype.str,
-        "shape": array.shape,
-        "digest": shards.digest(array),
-        "crc": zlib.crc32(values),
-    }
-    text = json.dumps(head).encode()
-    file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+    digest, crc = shards.digest(array), zlib.crc32(values)
+    file.write(line(Head(key, array.dtype.str, array.shape, digest, crc, "", 0)))
     file.write(values)
 
 
-def heads(path: str | Path) -> Iterator[tuple[int, Head]]:
-    """Where each entry of a pack begins, and its head, as far as the file is whole."""
-    with open(path, "rb", buffering=0) as file:
+def line(head: Head) -> bytes:
+    """What stands before an entry's values.
+
+    >>> line(Head("f0", "<f2", (3, 4), "9c", 7, "a pack", 0))
+    b'da4be607 {"key": "f0", "dtype": "<f2", "shape": [3, 4], "digest": "9c", "crc": 7}\\n'
+    """
+    # As json.dumps writes it, which takes longer.
+    text = (
+        f'{{"key": "{head.key}", "dtype": "{head.dtype}", "shape": {list(head.shape)}, '
+        f'"digest": "{head.digest}", "crc": {head.crc}}}'
+    ).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def heads(path: str | Path) -> Iterator[Head]:
+    """The entries of a pack, as far as the file is whole."""
+    path = Path(path)
+    with path.open("rb", buffering=0) as file:
         n_bytes = os.fstat(file.fileno()).st_size
         position = 0
         while position < n_bytes:
-            head = _head(file.fileno(), str(path), position)
-            if head is None or head.start + head.n_bytes > n_bytes:
+            head = _head(file.fileno(), path.stem, position)
+            if head is None or head.end > n_bytes:
                 return
-            yield position, head
-            position = head.start + head.n_bytes
+            yield head
+            position = head.end
 
 
-def head_at(path: str, position: int, key: str) -> Head | None:
-    """The entry at a place, if it is there, whole by its length, and has this key.
-
-    FileNotFoundError where there is no file.
-    """
-    file = os.open(path, os.O_RDONLY)
-    try:
-        head = _head(file, path, position)
-        if head is None or head.key != key:
-            return None
-        return head if head.start + head.n_bytes <= os.fstat(file).st_size else None
-    finally:
-        os.close(file)
-
-
-def read(head: Head, path: str | None = None) -> np.ndarray | None:
-    """The array of an entry; None where it is damaged. path: where the pack was moved to.
-
-    FileNotFoundError where there is no file.
-    """
+def read(file: BinaryIO, head: Head) -> np.ndarray | None:
+    """The array of an entry of a pack, in any thread; None where it, or its line, is damaged."""
+    before = line(head)
+    there = bytearray(len(before))
     values = np.empty(head.shape, head.dtype)
-    if not values.size:
-        return values
-    with open(path or head.path, "rb", buffering=0) as file:
-        file.seek(head.start)
-        room = values.data.cast("B")
-        there = file.readinto(room)
-    return values if there == len(room) and zlib.crc32(room) == head.crc else None
+    room = values.data.cast("B") if values.size else b""
+    parts = [there, room] if room else [there]
+    n_bytes = os.preadv(file.fileno(), parts, head.start - len(before))
+    is_whole = n_bytes == len(before) + len(room) and there == before
+    return values if is_whole and zlib.crc32(room) == head.crc else None
 
 
 def is_intact(path: str | Path) -> bool:
     """Whether every entry of a pack is what was written there; reads all of it."""
     end = 0
-    for _, head in heads(path):
-        if read(head) is None:
-            return False
-        end = head.start + head.n_bytes
-    return end == os.stat(path).st_size
+    with open(path, "rb", buffering=0) as file:
+        for head in heads(path):
+            if read(file, head) is None:
+                return False
+            end = head.end
+        return end == os.fstat(file.fileno()).st_size
 
 
-def _head(file: int, path: str, position: int) -> Head | None:
+@cache
+def _item_bytes(dtype: str) -> int:
+    return np.dtype(dtype).itemsize
+
+
+def _head(file: int, pack: str, position: int) -> Head | None:
     data = os.pread(file, _HEAD_BYTES, position)
     end = data.find(b"\n")
     text = data[9:end]
     if end < 9 or data[:9] != b"%08x " % zlib.crc32(text):
         return None
     found = json.loads(text)
-    return Head(
-        key=found["key"],
-        dtype=found["dtype"],
-        shape=tuple(found["shape"]),
-        digest=found["digest"],
-        crc=found["crc"],
-        path=path,
-        start=position + end + 1,
-    )
+    return Head(**found | {"shape": tuple(found["shape"])}, pack=pack, start=position + end + 1)

@@ -1,11 +1,12 @@
 """The files of a ragged store: uncompressed NPZ shards whose bytes follow from their rows alone."""
 
 import hashlib
+import math
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -16,6 +17,7 @@ Row = TypeVar("Row")
 
 # What a damaged or missing file raises.
 DAMAGE = (OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile)
+_WRITE_BYTES = 2**19
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
 
 
@@ -66,19 +68,23 @@ def name(number: int) -> str:
     return f"{number:03d}.npz"
 
 
-def write(path: Path, ids: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
+def write(
+    path: Path, ids: Sequence[str], lengths: Sequence[int], pieces: Iterable[np.ndarray]
+) -> None:
     """One NPZ file of rows, `as_stored`; all have the same shape behind their length.
 
-    Not through np.savez: the bytes must not hang on its or zipfile's defaults, and the rows need
-    not lie in memory twice.
+    pieces: of one row or of several each. ValueError where they have not these lengths together.
+    Not through np.savez: the bytes must not hang on its or zipfile's defaults.
     """
-    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
-    offsets = np.cumsum([0, *map(len, arrays)]).astype("<i8")
+    pieces = iter(pieces)
+    first = next(pieces)
+    offsets = np.cumsum([0, *lengths]).astype("<i8")
     encoded = np.array([clip_id.encode() for clip_id in ids])  # fixed width, UTF-8
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        _write_member(archive, "values", shape, arrays)
-        _write_member(archive, "offsets", offsets.shape, [offsets])
-        _write_member(archive, "ids", encoded.shape, [encoded])
+        shape = (int(offsets[-1]), *first.shape[1:])
+        _write_member(archive, "values", shape, first.dtype, chain([first], pieces))
+        _write_member(archive, "offsets", offsets.shape, offsets.dtype, [offsets])
+        _write_member(archive, "ids", encoded.shape, encoded.dtype, [encoded])
 
 
 def open_member(path: Path, member: str) -> np.ndarray:
@@ -109,11 +115,21 @@ def read_rows(path: Path, rows: Iterable[int]) -> Iterator[np.ndarray]:
 def read_run(
     file: BinaryIO, values: np.ndarray, offsets: np.ndarray, first: int, n_rows: int
 ) -> list[np.ndarray]:
-    """Rows that lie side by side in a shard's file, in one piece of memory.
+    """Rows that lie side by side in a shard's file, each by itself: views of one piece of memory.
 
     values, offsets: its members, as `open_member` gives them; ValueError where they, or the file,
-    do not fit. Read, not copied from a map of the file: for what is needed once, half the time.
+    do not fit.
     """
+    found = read_piece(file, values, offsets, first, n_rows)
+    cut = offsets[first : first + n_rows + 1]
+    return [found[start:end] for start, end in pairwise((cut - cut[0]).tolist())]
+
+
+def read_piece(
+    file: BinaryIO, values: np.ndarray, offsets: np.ndarray, first: int, n_rows: int
+) -> np.ndarray:
+    """The same in one array. Read, not copied from a map of the file: for what is needed once, half
+    the time."""
     cut = offsets[first : first + n_rows + 1] if first >= 0 else offsets[:0]
     if len(cut) != n_rows + 1 or not 0 <= cut[0] <= cut[-1] <= len(values):
         raise ValueError("the shard does not fit its index")
@@ -122,7 +138,7 @@ def read_run(
         file.seek(values.offset + int(cut[0]) * (values.nbytes // len(values)))
         if file.readinto(found.data.cast("B")) != found.nbytes:
             raise ValueError("the shard is too short")
-    return [found[start:end] for start, end in pairwise((cut - cut[0]).tolist())]
+    return found
 
 
 def rows_of(values: np.ndarray, offsets: np.ndarray, row: int) -> np.ndarray:
@@ -158,12 +174,30 @@ def _seek(file: BinaryIO, info: zipfile.ZipInfo) -> None:
 
 
 def _write_member(
-    archive: zipfile.ZipFile, member: str, shape: tuple[int, ...], pieces: Sequence[np.ndarray]
+    archive: zipfile.ZipFile,
+    member: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    pieces: Iterable[np.ndarray],
 ) -> None:
     info = zipfile.ZipInfo(f"{member}.npy", _EPOCH)
     info.create_system = 3
-    head = {"descr": pieces[0].dtype.str, "fortran_order": False, "shape": shape}
+    head = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     with archive.open(info, "w", force_zip64=True) as file:
         npy.write_array_header_1_0(file, head)
-        for piece in pieces:
-            file.write(bytes_of(piece))
+        n_bytes = sum(file.write(b"".join(some)) for some in _bunched(map(bytes_of, pieces)))
+    if n_bytes != dtype.itemsize * math.prod(shape):
+        raise ValueError(f"{archive.filename}: rows are not as long as was said")
+
+
+def _bunched(pieces: Iterable[memoryview | bytes]) -> Iterator[list[memoryview | bytes]]:
+    """Pieces, so many together that a write is worth its while."""
+    some: list[memoryview | bytes] = []
+    size = 0
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece)
+        if size >= _WRITE_BYTES:
+            yield some
+            some, size = [], 0
+    yield some

@@ -148,7 +148,7 @@ def _layer(speech: pretrained.Speech, piece: np.ndarray, layer: int | str) -> np
     """States of the frames of a piece, and behind them whatever the model adds: float32."""
     import torch
 
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         if speech.kind == "whisper":
             inputs = speech.extractor(
                 piece, sampling_rate=speech.extractor.sampling_rate, return_tensors="pt"
@@ -169,7 +169,8 @@ def _speech(params: Settings, where: str) -> pretrained.Speech:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread in this one, and in those that begin meanwhile."""
     import torch
 
     before = torch.get_num_threads()

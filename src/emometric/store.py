@@ -76,7 +76,7 @@ def write_ragged(
                 position, length, n_bytes = waiting[clip_id]
                 spool.seek(position)
                 arrays.append(np.frombuffer(spool.read(n_bytes), dtype).reshape(length, *tail))
-            shards.write(folder / shards.name(shard), ids, arrays)
+            shards.write(folder / shards.name(shard), ids, list(map(len, arrays)), arrays)
             for row, (clip_id, array) in enumerate(zip(ids, arrays, strict=True)):
                 index.add(Indexed(clip_id, shard, row, len(array), shards.digest(array)))
     return len(waiting)
@@ -275,7 +275,7 @@ def read_table(path: str | Path) -> pa.Table:
     if not path.is_file():
         raise StoreError(f"{path}: there is no such table; {_CURE}.")
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException):
         raise StoreError(f"{path} is damaged; {_CURE}.") from None
 
@@ -286,9 +286,10 @@ def read_batches(path: str | Path, columns: Sequence[str]) -> Iterator[pa.Record
     if not path.is_file():
         raise StoreError(f"{path}: there is no such table; {_CURE}.")
     try:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
-    except (OSError, pa.ArrowException):
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(columns)):
+                yield batch.select(list(columns))
+    except (OSError, KeyError, UnicodeDecodeError, pa.ArrowException):
         raise StoreError(f"{path} is damaged; {_CURE}.") from None
 
 

@@ -12,6 +12,7 @@ KIND = "frames"
 VERSION = 1  # raise it with every change that changes values, in speech_models.py too
 DTYPE = "float16"  # of numbers that the layers compute to about 1e-3 of their size
 PACKAGES = speech_models.PACKAGES  # whose versions decide on the values too
+in_threads = speech_models.one_thread  # extraction: one model for all cores, not one for each
 _WHERE = "params.yaml: features.ssl"
 
 

@@ -11,6 +11,7 @@ KIND = "functionals"
 VERSION = 1  # raise it with every change that changes values, in speech_models.py too
 DTYPE = "float32"
 PACKAGES = speech_models.PACKAGES  # whose versions decide on the values too
+in_threads = speech_models.one_thread  # extraction: one model for all cores, not one for each
 _WHERE = "params.yaml: features.ssl_mean"
 
 
