@@ -1,6 +1,7 @@
 """Stage report: the tables, figures and page that git keeps; write reports/<origin>/."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -31,13 +32,14 @@ def report(origin: str = typer.Option(...)) -> None:
     for name in ("confusion", "folds", "tsne", "curves"):
         _write(reports / "plots" / f"{name}.csv", (results / f"{name}.csv").read_bytes())
     sources = tuple(source_digests.read(folder) for folder in (results, *studies.values()))
+    makers = tuple(partial(paper.section, studies, origin) for paper in PAPERS)
     beside = page.Beside(
-        sections=tuple(paper.section(studies, origin) for paper in PAPERS),
+        sections=tuple(make() for make in makers),
         ledger=rows,
         sources=sources,
         corpora=source_digests.corpora(sources),
     )
-    publishing.publish(record, reports, beside)
+    publishing.publish(record, reports, beside, makers)
     print(f"see {reports / 'index.html'}")
 
 

@@ -19,6 +19,11 @@ def sections(n_clips: int = 1200) -> tuple[Section, ...]:
     return tuple(section(paper, n_clips) for paper in PAPERS)
 
 
+def pictures(paper: str) -> tuple[Picture, ...]:
+    """The first of a section, for a process that knows it by its name."""
+    return section(paper, 5).pictures[:1]
+
+
 def section(paper: str, n_clips: int) -> Section:
     """A table of one level, a confusion table of two, figures, a map, curves, missing rows."""
     draw = np.random.default_rng(PAPERS.index(paper))

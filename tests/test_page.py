@@ -1,6 +1,5 @@
 """The page and the stage that writes it: complete, self-contained, escaped, the same bytes."""
 
-import importlib.util
 import json
 import re
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 
 import fabricated_results as made_up
 import fabricated_sections as made_up_sections
+import stage_scripts
 from emometric.errors import StoreError
 from emometric.report import page, picture_files, run_figures
 from emometric.report import record as run_record
@@ -22,14 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VOID = {"meta", "img", "source", "link", "br", "input"}
 
 
-def load(path: Path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-stage = load(ROOT / "stages" / "report.py")
+stage = stage_scripts.load("report")
 SECTIONS = made_up_sections.sections(n_clips=30)
 PNG = dict.fromkeys(run_figures.NAMES, b"\x89PNG")
 PNG |= {f"{made.paper}/{one.item}": b"\x89PNG" for made in SECTIONS for one in made.pictures}
@@ -270,7 +263,7 @@ def undrawn(picture) -> picture_files.Drawn:
     """A picture without the drawing; its bytes: test_publishing."""
     png = b"\x89PNG\r\n\x1a\n"
     csv = picture.data.to_csv(index=False).encode()
-    return picture_files.Drawn(picture=picture, light=png, dark=png, svg=b"<svg/>", csv=csv)
+    return picture_files.Drawn(item=picture.item, light=png, dark=png, svg=b"<svg/>", csv=csv)
 
 
 def write_study(folder: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -14,6 +15,7 @@ import yaml
 
 import fabricated_results as made_up
 import fabricated_sections as made_up_sections
+from emometric import parallel
 from emometric.errors import StoreError
 from emometric.report import picture_files, publishing, run_figures, source_digests
 from emometric.report import record as run_record
@@ -32,12 +34,12 @@ def drawn(folder) -> list[picture_files.Drawn]:
     return [picture_files.draw(made) for made in run_figures.pictures(run_record.read(folder))]
 
 
-def test_every_figure_of_a_run_is_drawn_in_both_themes(drawn):
-    assert tuple(made.picture.item for made in drawn) == run_figures.NAMES
+def test_every_figure_of_a_run_is_drawn_in_both_themes(drawn, folder):
+    assert tuple(made.item for made in drawn) == run_figures.NAMES
     pictures = {made.light for made in drawn} | {made.dark for made in drawn}
     assert len(pictures) == 2 * len(drawn)
     assert all(png.startswith(b"\x89PNG\r\n") for png in pictures)
-    assert all(len(made.picture.alt) > 20 for made in drawn)
+    assert all(len(made.alt) > 20 for made in run_figures.pictures(run_record.read(folder)))
 
 
 def test_figures_are_the_same_bytes_in_another_process(folder, drawn):
@@ -73,6 +75,16 @@ def test_data_stands_beside_each_figure(drawn, tmp_path):
     )
     folds = pd.read_csv(tmp_path / "figures/folds.csv")
     assert set(folds.columns) == {"cell", "fold", "uar", "accuracy"}
+
+
+def test_other_processes_draw_the_same(monkeypatch):
+    monkeypatch.setattr(parallel, "_ALONE_S", 0.0)  # they begin at once
+    makers = [partial(made_up_sections.pictures, paper) for paper in ("feng2020", "das2022")]
+    here = picture_files.draw_all(makers)
+    assert picture_files.draw_all(makers, processes=2) == here
+    assert [[made.item for made in drawn] for drawn in here] == [
+        [picture.item for picture in make()] for make in makers
+    ]
 
 
 def test_a_named_index_is_data_too():

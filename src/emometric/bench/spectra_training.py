@@ -218,7 +218,7 @@ def _network(task: Task) -> nn.Module:
 
 def _side_by_side(task: Task, n_cores: int) -> list[tuple[float, float]]:
     tasks = [replace(task, seed=task.seed + number) for number in range(n_cores)]
-    return parallel.run(ours, tasks, processes=n_cores, tick=lambda: None)
+    return parallel.run(ours, tasks, processes=n_cores, tick=lambda: None, here=False)
 
 
 def _rate(task: Task, times: Sequence[tuple[float, float]]) -> float:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 
+from emometric.report import panel_grid
 from emometric.report.explain_figure import DIVERGING
 from emometric.report.palette import EMOTION_COLOURS, Theme, shade
 from emometric.report.style import CorpusHeading, new_figure, style
@@ -28,7 +29,7 @@ def inputs(
 ) -> Figure:
     """One panel an emotion, in dB, all on one scale. labels: of columns (x) and of rows (y)."""
     with style(theme):
-        n_rows = -(-len(pictures) // 3)
+        n_rows = panel_grid.rows_of(len(pictures), 3)
         figure = new_figure(
             title,
             heading,
@@ -38,16 +39,11 @@ def inputs(
         )
         grid = figure.subplots(n_rows, 3, squeeze=False)
         limits = _limits(list(pictures.values()))
-        for axes in grid.ravel()[len(pictures) :]:
-            axes.set_axis_off()
-        for axes, (emotion, picture) in zip(grid.ravel(), pictures.items(), strict=False):
+        shown = panel_grid.edged(grid, len(pictures), labels)
+        for axes, (emotion, picture) in zip(shown, pictures.items(), strict=True):
             drawn = _draw(axes, picture, _shades(theme), limits)
             _name(axes, emotion)
             axes.set(xticks=[], yticks=[])
-        for axes in grid[:, 0]:
-            axes.set_ylabel(labels[1])
-        for axes in grid[-1]:
-            axes.set_xlabel(labels[0])
         bar = figure.colorbar(drawn, ax=list(grid.ravel()), aspect=40, pad=0.015)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8, length=2)

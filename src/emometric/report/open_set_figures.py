@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from emometric.emotions import present
-from emometric.report import emotion_marks
+from emometric.report import emotion_marks, panel_grid
 from emometric.report.palette import EMOTION_COLOURS, EMOTION_SHAPES, Theme
 from emometric.report.style import SMALL_PT, CorpusHeading, new_figure, style
 
@@ -67,7 +67,7 @@ def streams(table: pd.DataFrame, *, title: str, heading: CorpusHeading, theme: T
     """
     unknown = present(table["unknown"])
     with style(theme):
-        n_rows = -(-len(unknown) // 2)
+        n_rows = panel_grid.rows_of(len(unknown), 2)
         figure = new_figure(
             title,
             heading,
@@ -79,18 +79,14 @@ def streams(table: pd.DataFrame, *, title: str, heading: CorpusHeading, theme: T
         )
         frame = figure.add_gridspec(n_rows + 1, 2, height_ratios=[1.0] * n_rows + [0.36])
         grid = frame[:-1, :].subgridspec(n_rows, 2).subplots(sharex=True, squeeze=False)
-        for axes in grid.ravel()[len(unknown) :]:
-            axes.set_axis_off()
-        for axes, word in zip(grid.ravel(), unknown, strict=False):
+        labels = ("place in the stream", "similarity")
+        shown = panel_grid.edged(grid, len(unknown), labels, size=9)
+        for axes, word in zip(shown, unknown, strict=True):
             own = table[table["unknown"] == word]
             _draw_stream(axes, own, word, theme)
             n_founded = int(own["is_founder"].sum())
             classes = f"{n_founded} class{'' if n_founded == 1 else 'es'} founded"
             axes.set_title(f"{word} is unknown: {classes}", size=9.5, pad=4)
-        for axes in grid[:, 0]:
-            axes.set_ylabel("similarity", size=9)
-        for axes in grid[-1]:
-            axes.set_xlabel("place in the stream", size=9)
         foot = figure.add_subplot(frame[-1, :])
         foot.set_axis_off()
         foot.legend(

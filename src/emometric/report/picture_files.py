@@ -1,10 +1,10 @@
 """Figures as files: PNG and SVG for everybody, the numbers beside them, the page's dark copy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emometric import atomic
+from emometric import atomic, parallel
 from emometric.report.palette import DARK, LIGHT
 from emometric.report.section import Picture
 from emometric.report.style import to_png, to_svg
@@ -12,9 +12,9 @@ from emometric.report.style import to_png, to_svg
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A picture with its bytes: PNG in either theme, SVG in the light one, and its data as CSV."""
+    """A picture's bytes: PNG in either theme, SVG in the light one, and its data as CSV."""
 
-    picture: Picture
+    item: str
     light: bytes
     dark: bytes
     svg: bytes
@@ -27,12 +27,24 @@ def draw(picture: Picture) -> Drawn:
     data = picture.data
     has_head = any(name is not None for name in data.index.names)
     return Drawn(
-        picture=picture,
+        item=picture.item,
         light=to_png(figure, LIGHT),
         dark=to_png(picture.draw(DARK), DARK),
         svg=to_svg(figure, LIGHT),
         csv=data.to_csv(index=has_head, lineterminator="\n").encode(),
     )
+
+
+def draw_all(
+    makers: Sequence[Callable[[], Sequence[Picture]]], *, processes: int = 1
+) -> list[list[Drawn]]:
+    """What each maker makes, drawn; with several processes, which make their pictures themselves,
+    a maker has to be known by its name."""
+    return parallel.run(_draw_made, makers, processes=processes, tick=lambda: None)
+
+
+def _draw_made(maker: Callable[[], Sequence[Picture]], _tick: parallel.Tick) -> list[Drawn]:
+    return [draw(picture) for picture in maker()]
 
 
 def write(drawn: Sequence[Drawn], folder: str | Path) -> None:
@@ -45,4 +57,4 @@ def write(drawn: Sequence[Drawn], folder: str | Path) -> None:
             (aside / "none.txt").write_text("no figure: its recordings or labels are absent\n")
         for made in drawn:
             for ending, content in (("png", made.light), ("svg", made.svg), ("csv", made.csv)):
-                (aside / f"{made.picture.item}.{ending}").write_bytes(content)
+                (aside / f"{made.item}.{ending}").write_bytes(content)

