@@ -1,4 +1,4 @@
-"""Stage pretrain: a network of speakers, in data/<origin>/study_features/speakers/."""
+"""Stage pretrain: a network of speakers or emotions, in data/<origin>/study_features/<network>/."""
 
 import hashlib
 import math
@@ -15,6 +15,7 @@ from emometric import (
     atomic,
     console,
     evaluation,
+    parts,
     pretraining,
     settings,
     speaker_clips,
@@ -29,45 +30,50 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # Whose encoder this is: its weights fit no other shape.
 METHOD = "mocanu2021"
 SHAPE = ("widths", "stem", "reduction", "dim", "clusters")
+INPUT = ("join_bins", "compress")  # what is done to the feature's frames
 
 
 @app.command()
-def pretrain(origin: str = typer.Option(...), seed: int = typer.Option(...)) -> None:
-    """Train on the speakers of several corpora, verify others; absent corpora are left out."""
+def pretrain(network: str, origin: str = typer.Option(...), seed: int = typer.Option(...)) -> None:
+    """Train on several corpora and verify other speakers; absent corpora are left out."""
+    parts.check_name("pretraining", network, settings.NETWORKS)
     values = settings.read(origin)
-    params = pretraining.Params(**values["pretraining"])
+    block = values["pretraining"][network]
+    params = pretraining.Params(**block)
     data = Path("data", origin)
     manifests = {name: data / "manifests" / f"{name}.parquet" for name in params.corpora}
-    people = speaker_clips.gather(manifests, params.shares, (seed,))
-    folder = data / "study_features" / settings.SPEAKERS
-    job = make_job(people, values, data, seed)
-    about = describe(job, values)
+    people = speaker_clips.gather(
+        manifests, params.shares, (seed,), learns=settings.NETWORKS[network]
+    )
+    folder = data / "study_features" / network
+    job = make_job(people, params, values, data, seed)
+    about = describe(job, block, values)
     if people.enough:
         told = _train(job, folder, about, _digest(manifests, job.stores))
     else:
         speaker_network.write_empty(folder, {"state": "empty", **about})
-        told = f"stays empty, for there are no two speakers of {', '.join(params.corpora)}"
-    with atomic.new_file(data / "manifests" / f"{settings.SPEAKERS}.parquet") as aside:
+        told = f"stays empty, for there are no two {network} of {', '.join(params.corpora)}"
+    with atomic.new_file(data / "manifests" / f"{network}.parquet") as aside:
         pq.write_table(people.learned(), aside)
-    print(f"speakers: {told}")
+    print(f"{network}: {told}")
 
 
 def make_job(
-    people: speaker_clips.People, values: Mapping[str, Any], data: Path, seed: int
+    people: speaker_clips.People,
+    params: pretraining.Params,
+    values: Mapping[str, Any],
+    data: Path,
+    seed: int,
 ) -> speaker_network.Job:
     """All that decides on the network, checked."""
-    params = pretraining.Params(**values["pretraining"])
     resampled = evaluation.Params(**values["evaluation"])
     feature = values["features"][params.feature]
     if "hop_s" not in feature or "window_s" not in feature:
         raise ParameterError(
-            f"params.yaml: pretraining.feature is {params.feature}, which has no windows; choose "
+            f"params.yaml: pretraining hears {params.feature}, which has no windows; choose "
             "spectrogram."
         )
-    method = values["methods"][METHOD]
-    picture = spectrum_input.Params(
-        join_bins=method["join_bins"], compress=method["compress"], where=f"methods.{METHOD}"
-    )
+    method, picture = values["methods"][METHOD], params.input
     crop_frames = max(round(params.crop_s / feature["hop_s"]), 1)
     return speaker_network.Job(
         people=people,
@@ -89,7 +95,9 @@ def make_job(
     )
 
 
-def describe(job: speaker_network.Job, values: Mapping[str, Any]) -> dict[str, Any]:
+def describe(
+    job: speaker_network.Job, block: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
     """What stands in network.json beside the recipe; no clock times."""
     return {
         "corpora": job.people.counts(),
@@ -97,10 +105,10 @@ def describe(job: speaker_network.Job, values: Mapping[str, Any]) -> dict[str, A
         "feature": {
             "name": job.params.feature,
             **values["features"][job.params.feature],
-            **{key: values["methods"][METHOD][key] for key in ("join_bins", "compress")},
+            **{key: block[key] for key in INPUT},
         },
         "shape": dict(job.shape),
-        "pretraining": dict(values["pretraining"]),
+        "pretraining": {key: value for key, value in block.items() if key not in INPUT},
         "taught": {
             "n_train_speakers": len(job.people.speakers),
             "n_train_clips": len(job.people.rows("train")),
@@ -119,7 +127,7 @@ def _train(job: speaker_network.Job, folder: Path, about: Mapping[str, Any], dig
     speaker_network.write(folder, learned, {"state": "trained", **about})
     state.remove()
     best = pretraining.best_epoch(learned.curve)
-    text = f"{len(job.people.speakers)} trained, epoch {best.number} of {len(learned.curve)}"
+    text = f"{len(learned.recipe.emotions)} trained, epoch {best.number} of {len(learned.curve)}"
     if not learned.rates:
         return f"{text}; nobody to verify"
     first = learned.rates[0]

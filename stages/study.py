@@ -58,7 +58,7 @@ def make(name: str, values: dict, data: Path, seed: int) -> runner.Study:
         tables.read(corpus, manifest, data / "study_features" / corpus, features)
         for corpus, manifest in zip(corpora, manifests, strict=True)
     )
-    if block["source"] == settings.SPEAKERS:
+    if block["source"] in settings.NETWORKS:
         speaker_audit.check_apart(*(store.read_table(path).to_pandas() for path in manifests))
     return runner.Study(
         name=name,

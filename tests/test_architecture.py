@@ -28,6 +28,7 @@ LAYERS = (
         "row_groups",
         "workers",
         "packs",
+        "cache_index",
     ),
     ("clip", "batch", "audio", "windows", "settings", "parallel", "metrics", "ranges", "download"),
     ("verification", "speaker_audit", "speaker_roles"),
@@ -40,7 +41,7 @@ LAYERS = (
     ("training", "training_state", "warm_start"),
     ("studies",),  # what methods are made of; the runner and what reads its tables lie above them
     ("methods",),  # presets of the other parts
-    ("clip_tasks", "feature_store", "run_clips", "likeness"),
+    ("clip_tasks", "corpus_jobs", "earlier_store", "feature_store", "run_clips", "likeness"),
     ("acquisition", "extraction", "bench"),
     ("upkeep", "store_faults", "baselines", "report", "ledger"),
     (

@@ -1,6 +1,5 @@
 """The audit: what is planted is found, what is not admitted is refused, and known answers."""
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import fabricated_sounds as sound
+import stage_scripts
 from emometric import audio, audit, parts, splits, store
 from emometric.acquisition import acquiring
 from emometric.cli import main as cli
@@ -25,16 +26,6 @@ ROOT = Path(__file__).resolve().parents[1]
 STRICT = Promises(shares_speakers=False, shares_sentences=False)
 LOOSE = Promises(shares_speakers=True, enrols_tested=True)
 NONE = pd.DataFrame(columns=list(audit.DUPLICATES))
-
-
-def load(path: Path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sound = load(Path(__file__).with_name("test_fingerprint.py"))
 
 
 def make_clips(n_speakers: int = 4, sentences: bool = True) -> pd.DataFrame:
@@ -325,14 +316,14 @@ def project(tmp_path, monkeypatch, recordings):
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    load(ROOT / "stages/split.py").split(
+    stage_scripts.load("split").split(
         "run", origin="original", corpus="emodb", protocol="speaker_folds", seed=7
     )
     return tmp_path
 
 
 def test_stage_writes_the_same_twice_and_nothing_where_it_refuses(project, monkeypatch, capsys):
-    stage = load(ROOT / "stages/audit.py")
+    stage = stage_scripts.load("audit")
     arguments = {"origin": "original", "corpus": "emodb", "protocol": "speaker_folds"}
     stage.look("run", **arguments)
     folder = project / "data/original/audits/run"

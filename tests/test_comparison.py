@@ -1,10 +1,8 @@
 """`emometric diff` on a real small git history: what moved, and what was noise."""
 
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,16 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import fabricated_history as history
 from emometric import evaluation
 from emometric.cli.main import app
 from emometric.comparison import changes, difference, document, pairing, recorded, revisions
 from emometric.errors import ParameterError, PipelineError, StoreError
-
-specification = importlib.util.spec_from_file_location(
-    "fabricated_history", Path(__file__).with_name("fabricated_history.py")
-)
-history = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(history)
 
 PARAMS = evaluation.Params(n_resamples=500, confidence=0.95, perplexity=20)
 BASE = history.counts()

@@ -1,6 +1,5 @@
 """From cells to rates, intervals, comparisons and tables; and the three stages that make them."""
 
-import importlib.util
 import itertools
 import json
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import stage_scripts
 from emometric import cells, evaluation, metrics, projection, resampling, results, splits, store
 from emometric.errors import CorpusError, ParameterError, PipelineError, StoreError
 
@@ -343,15 +343,6 @@ def test_map_of_few_clips_or_of_a_collapsed_network():
 # -- stages ----------------------------------------------------------------------------------------
 
 
-def stage(project_root, name):
-    spec = importlib.util.spec_from_file_location(
-        f"stage_{name}", project_root / f"stages/{name}.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def project(tmp_path, project_root, monkeypatch):
     """A project with Emo-DB acquired, its functionals extracted and a run embedded: made up."""
@@ -406,11 +397,11 @@ CHOICE = {"feature": "spectrogram", "encoder": "se_resnet34", "loss": "triplet"}
 CHOICE |= {"decision": "svm_rbf", "protocol": "speaker_folds"}
 
 
-def test_stages_from_manifest_to_results(project, project_root):
-    stage(project_root, "split").split(**RUN, protocol="speaker_folds")
-    stage(project_root, "baselines").evaluate(**RUN, feature="egemaps", decision="svm_linear")
+def test_stages_from_manifest_to_results(project):
+    stage_scripts.load("split").split(**RUN, protocol="speaker_folds")
+    stage_scripts.load("baselines").evaluate(**RUN, feature="egemaps", decision="svm_linear")
     embed(project)
-    evaluate = stage(project_root, "evaluate").evaluate
+    evaluate = stage_scripts.load("evaluate").evaluate
     with pytest.raises(StoreError, match=r"no audit at .*audit\.json; run `dvc repro`"):
         evaluate(**RUN, **CHOICE)
     (project.data / "audits/run").mkdir(parents=True)
@@ -480,17 +471,17 @@ def test_nearest_equals_a_plain_search():
     assert projection.nearest(np.ones((1, 2)), 5).shape == (1, 0)
 
 
-def test_a_run_without_its_corpus_stops_with_one_sentence(project, project_root):
+def test_a_run_without_its_corpus_stops_with_one_sentence(project):
     path = project.data / "manifests/emodb.parquet"
     pd.read_parquet(path)[:0].to_parquet(path)
     with pytest.raises(CorpusError, match="emometric corpora link ROOT"):
-        stage(project_root, "split").split(**RUN, protocol="speaker_folds")
+        stage_scripts.load("split").split(**RUN, protocol="speaker_folds")
     assert not (project.data / "splits").exists()
 
 
-def test_a_misspelt_protocol_is_named(project, project_root):
+def test_a_misspelt_protocol_is_named(project):
     with pytest.raises(ParameterError, match="did you mean 'speaker_folds'"):
-        stage(project_root, "split").split(**RUN, protocol="speaker_fold")
+        stage_scripts.load("split").split(**RUN, protocol="speaker_fold")
 
 
 def test_baselines_of_another_kind_are_refused():

@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 import fabricated_analogies as made_up
+import fabricated_components
 from emometric import evaluation, ledger
 from emometric.papers import ntalampiras2020
 from emometric.papers import ntalampiras2020_clips as clip_figures
 from emometric.report import style
 from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
+from emometric.studies import components
+from emometric.studies import joined as together
 
 RULES = evaluation.Params(n_resamples=100, confidence=0.95, perplexity=5)
 A, F = "anger", "fear"
@@ -162,3 +165,45 @@ def test_smaller_pictures_are_not_the_papers(results, tmp_path):
     computed = [row for row in rows if row.value is not None]
     assert computed
     assert all("pictures averaged over 4 x 4 places" in row.differs for row in computed)
+
+
+# -- Another network under the same folds ----------------------------------------------------------
+
+
+def another(folder, n_folds, target="emodb"):
+    """mocanu2021's S1, S2 and a peer on 8 speakers: 4, 6 and 7 of 10 clips are right."""
+    right = {"S1": 4, "S2": 6, "compare_svm": 7}
+    stored = fabricated_components.strategies(right, n_folds=n_folds)
+    folder.mkdir(parents=True)
+    about = {"method": {"name": "mocanu2021"}, "state": "done", "target": {"corpus": target}}
+    (folder / "study.json").write_text(json.dumps(about))
+    rows = {
+        "accuracy": components.accuracy(stored, RULES),
+        "joined": together.joined(stored, RULES, components.systems(stored), "compare_svm"),
+        "summary": pd.DataFrame({"cell": ["a", "b"], "stamps": ["", "settings chosen on c/1"]}),
+    }
+    for name, table in rows.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def test_another_network_stands_beside_where_one_speaker_is_left_out(by_hand, tmp_path):
+    others = {
+        "mocanu2021_emodb": another(tmp_path / "a", 8),
+        "mocanu2021_folds": another(tmp_path / "b", 4),
+        "mocanu2021_ravdess": another(tmp_path / "c", 8, "ravdess"),
+    }
+    shown = ntalampiras2020.section({**by_hand, **others}, "original")
+    (table,) = (one for one in shown.tables if "another network" in one.title)
+    assert table.stamps == ("settings chosen on c/1",) and "mocanu2021_emodb" in table.note
+    rows = table.rows["accuracy"]
+    assert list(rows.index) == [
+        "SE-ResNet-34 from nothing",
+        "SE-ResNet-34 from nothing, and ComParE",
+        "SE-ResNet-34 that learned emotions of other corpora before",
+        "SE-ResNet-34 that learned emotions of other corpora before, and ComParE",
+        "linear SVM on ComParE",
+    ]
+    assert rows.iloc[[0, 2, 4]].tolist() == ["40.0", "60.0", "70.0"]
+    alone = ntalampiras2020.section(by_hand, "original")
+    assert not [one for one in alone.tables if "another network" in one.title]

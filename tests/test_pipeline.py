@@ -119,7 +119,8 @@ def project(tmp_path_factory) -> Path:
     params |= SMALL
     params["encoders"]["se_resnet34"] |= {"widths": [4, 4, 4, 4], "dim": 16}
     params["protocols"]["speaker_folds"]["n_folds"] = 2
-    params["pretraining"]["corpora"] = []
+    for network in params["pretraining"].values():
+        network["corpora"] = []
     params["evaluation"]["n_resamples"] = 100
     (folder / "params.yaml").write_text(
         yaml.safe_dump(params, default_flow_style=False, sort_keys=False), encoding="utf-8"

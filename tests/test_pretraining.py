@@ -41,6 +41,8 @@ SHAPE = {"widths": [4, 4, 4, 4], "stem": "plain", "reduction": 2, "dim": 8, "clu
 PARAMS = pretraining.Params(
     corpora=["books", "acted"],
     feature="spectrogram",
+    join_bins=1,
+    compress="none",
     test_share=0.25,
     valid_share=0.2,
     clips_a_speaker=5,
@@ -457,6 +459,51 @@ def test_other_clusters_leave_the_aggregation_new(folder, learned):
         assert torch.equal(value, source.state_dict()[name]), name
 
 
+# -- A network of emotions -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def felt(tmp_path_factory):
+    """A corpus whose emotions are waves along time of other lengths, and clips without one."""
+    folder = tmp_path_factory.mktemp("felt")
+    generator = np.random.default_rng(1)
+    rows = rows_of("acted", [9] * 6)
+    known = ("sadness", "anger", None)
+    table, frames = [], []
+    for number, row in enumerate(rows):
+        emotion = known[number % 3]
+        table.append(dict.fromkeys(MANIFEST_SCHEMA.names) | row | {"emotion": emotion})
+        time = np.arange(generator.integers(60, 90))[:, None] + generator.integers(0, 20)
+        wave = np.sin(time / {"sadness": 8, "anger": 1.5, None: 3}[emotion])
+        noise = generator.normal(0, 0.5, (len(time), N_BINS))
+        frames.append((row["id"], wave * np.linspace(0, 2, N_BINS) + noise))
+    manifests, stores = {"acted": folder / "acted.parquet"}, {"acted": folder / "acted"}
+    pq.write_table(pa.Table.from_pylist(table, MANIFEST_SCHEMA), manifests["acted"])
+    store.write_ragged(stores["acted"], frames, dtype=np.float16)
+    return manifests, stores
+
+
+def test_a_network_learns_emotions(felt, tmp_path):
+    """All speakers teach, clips without an emotion do not; classes have the vocabulary's order."""
+    everybody = Shares(test=0.0, valid=0.0, clips=100)
+    people = speaker_clips.gather(felt[0], everybody, (7,), learns="emotion")
+    assert people.classes == ("anger", "sadness")
+    assert len(people.rows("train")) == 36 and len(people.rows("")) == 18
+    assert set(people.rows("")["emotion"].isna()) == {True}
+    assert people.learned()["emotion"].to_pylist() == people.rows("train")["emotion"].tolist()
+    work = replace(job(felt, epochs=8, batches=7), people=people)
+    learned = speaker_network.learn(work, State(tmp_path / "s", {}), lambda epoch: None)
+    assert learned.recipe.emotions == people.classes and not learned.rates
+    assert all(np.isnan(epoch.valid_eer) for epoch in learned.curve)
+    clips = speaker_clips.training_clips(people, felt[1], work.heard, torch.device("cpu"))
+    assert clips.emotion.tolist() == [int(one == "sadness") for one in people.rows("train").emotion]
+    embedding = training.embed(learned.network, clips, np.arange(len(clips)))
+    last = learned.network.loss.classify
+    logits = last(torch.from_numpy(embedding)).detach().numpy()
+    right = (logits.argmax(axis=1) == clips.emotion).mean()
+    assert right > 0.9
+
+
 # -- params.yaml and the graph ---------------------------------------------------------------------
 
 
@@ -471,42 +518,57 @@ def read_changed(tmp_path, raw):
     return settings.read("original", path)
 
 
-def test_nobody_whom_a_study_tests_teaches(tmp_path, raw):
-    tested = {one["target"] for one in raw["studies"].values() if one["source"] == "speakers"}
-    assert tested and not tested & set(raw["pretraining"]["corpora"])
+def changed(raw, network, changes):
+    blocks = raw["pretraining"]
+    return raw | {"pretraining": blocks | {network: blocks[network] | changes}}
+
+
+@pytest.mark.parametrize("network", settings.NETWORKS)
+def test_nobody_whom_a_study_tests_teaches(tmp_path, raw, network):
+    tested = {one["target"] for one in raw["studies"].values() if one["source"] == network}
+    names = raw["pretraining"][network]["corpora"]
+    assert tested and not tested & set(names)
     for corpus in sorted(tested):
-        more = raw["pretraining"] | {"corpora": [*raw["pretraining"]["corpora"], corpus]}
-        with pytest.raises(ParameterError, match=f"pretraining.corpora names {corpus}, on whose"):
-            read_changed(tmp_path, raw | {"pretraining": more})
+        more = changed(raw, network, {"corpora": [*names, corpus]})
+        with pytest.raises(ParameterError, match=rf"{network}\.corpora names {corpus}, on whose"):
+            read_changed(tmp_path, more)
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"corpora": "emodb"}, r"pretraining\.corpora must be a list"),
+        ({"corpora": "emodb"}, r"pretraining\.speakers\.corpora must be a list"),
         ({"corpora": ["emobd"]}, r"'emobd' is not known under corpora; did you mean 'emodb'"),
-        ({"corpora": ["savee"]}, r"pretraining hears spectrogram of savee; add it under"),
+        ({"corpora": ["savee"]}, r"pretraining\.speakers hears spectrogram of savee; add it under"),
         ({"feature": "spectogram"}, r"'spectogram' is not known under features"),
-        ({"epoch": 3}, r"unknown key 'pretraining\.epoch'; did you mean 'pretraining\.epochs'"),
+        ({"epoch": 3}, r"key 'pretraining\.speakers\.epoch'; did you mean '[a-z.]*\.epochs'"),
     ],
 )
 def test_bad_blocks_are_one_sentence(tmp_path, raw, changes, sentence):
     with pytest.raises(ParameterError, match=sentence):
-        read_changed(tmp_path, raw | {"pretraining": raw["pretraining"] | changes})
+        read_changed(tmp_path, changed(raw, "speakers", changes))
 
 
-def test_the_block_is_accepted_at_both_scales(project_root):
+def test_an_unknown_network_is_one_sentence(tmp_path, raw):
+    blocks = raw["pretraining"] | {"emotion": raw["pretraining"]["emotions"]}
+    with pytest.raises(ParameterError, match=r"did you mean 'pretraining\.emotions'"):
+        read_changed(tmp_path, raw | {"pretraining": blocks})
+
+
+@pytest.mark.parametrize("network", settings.NETWORKS)
+def test_the_block_is_accepted_at_both_scales(project_root, network):
     for origin in settings.ORIGINS:
-        block = settings.read(origin, project_root / "params.yaml")["pretraining"]
+        block = settings.read(origin, project_root / "params.yaml")["pretraining"][network]
         assert pretraining.Params(**block).schedule(10).crop_frames == 10
 
 
-def test_the_graph_names_the_corpora_of_the_block(project_root, raw):
+def test_the_graph_names_the_corpora_of_the_blocks(project_root, raw):
     stage = yaml.safe_load((project_root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    deps = stage["pretrain"]["do"]["deps"]
     named = {
-        part: {dep.split("/")[3] for dep in stage["pretrain"]["deps"] if f"}}/{part}/" in dep}
+        part: {dep.split("/")[3] for dep in deps if f"}}/{part}/" in dep}
         for part in ("manifests", "study_features")
     }
-    names = set(raw["pretraining"]["corpora"])
+    names = {name for block in raw["pretraining"].values() for name in block["corpora"]}
     assert named["study_features"] == names
     assert named["manifests"] == {f"{name}.parquet" for name in names}

@@ -1,6 +1,5 @@
 """The parts of ntalampiras2020: what each computes, and that they learn together on log-Mel."""
 
-import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+import stage_scripts
 from emometric import checkpoint, fold_models, parts, training
 from emometric.batch import Batch, Encoded
 from emometric.decisions import support_similarity
@@ -430,13 +430,11 @@ def test_a_loss_hands_its_similarity_to_the_decision(trained, tmp_path):
     np.testing.assert_array_equal(fitted.scores(first)[:, 1], values[:, 1::2].max(axis=1))
 
 
-def test_the_stage_gives_the_decision_the_head_of_its_fold(trained, tmp_path, project_root):
+def test_the_stage_gives_the_decision_the_head_of_its_fold(trained, tmp_path):
     _, recipe, _, _ = trained
     recipe = replace(recipe, loss="pairwise_similarity", loss_params={"nodes": 0})
     checkpoint.save(tmp_path / "fold_00", checkpoint.Network(recipe), recipe, {})
-    spec = importlib.util.spec_from_file_location("stage_embed", project_root / "stages/embed.py")
-    stage = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(stage)
+    stage = stage_scripts.load("embed")
     points = np.random.default_rng(0).normal(size=(6, 16))
     own = fold_models.similarity(tmp_path / "fold_00")(points, points)
     params = parts.make_params("decisions", "support_similarity", {"similarity": "loss"})

@@ -1,11 +1,8 @@
 """Stages called by hand: a name that params.yaml does not know is refused before anything else."""
 
-import importlib.util
-import sys
-
 import pytest
 
-from emometric import console
+import stage_scripts
 
 WRONG = [
     ("acquire", {"corpus": "emobd"}, "'emobd' is not known under corpora"),
@@ -36,15 +33,9 @@ WRONG = [
 @pytest.mark.parametrize(("stage", "options", "sentence"), WRONG)
 def test_misspelt_name_is_one_sentence(project_root, monkeypatch, capsys, stage, options, sentence):
     monkeypatch.chdir(project_root)
-    spec = importlib.util.spec_from_file_location(f"stage_{stage}", f"stages/{stage}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    words = [stage] + (["run", "--seed", "7"] if stage in ("train", "embed") else [])
+    words = ["run", "--seed", "7"] if stage in ("train", "embed") else []
     for option, value in options.items():
         words += [f"--{option}", value]
-    monkeypatch.setattr(sys, "argv", [*words, "--origin", "synthetic"])
-    with pytest.raises(SystemExit) as ended:
-        console.main(module.app)
+    assert stage_scripts.run(monkeypatch, stage, *words, "--origin", "synthetic") == 1
     told = capsys.readouterr()
-    assert ended.value.code == 1
     assert sentence in told.err and told.err.count("\n") == 1 and "Traceback" not in told.err

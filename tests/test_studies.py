@@ -1,6 +1,5 @@
 """Studies: resumable, the same bytes whatever the history, and results from tables alone."""
 
-import importlib.util
 import io
 import json
 import os
@@ -21,7 +20,8 @@ import yaml
 from typer.testing import CliRunner
 
 import emometric.methods
-from emometric import cells, clip, console, evaluation, parts, settings, store
+import stage_scripts
+from emometric import cells, clip, evaluation, parts, settings, store
 from emometric.cli import main as cli
 from emometric.errors import ParameterError, PipelineError, StoreError
 from emometric.report import merging
@@ -808,15 +808,9 @@ def project(tmp_path, monkeypatch, project_root):
     return tmp_path
 
 
-def run_stage(monkeypatch, project_root, name):
-    spec = importlib.util.spec_from_file_location("stage_study", project_root / "stages/study.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    words = ["study", name, "--origin", "synthetic", "--seed", "7"]
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as ended:
-        console.main(module.app)
-    return ended.value.code
+def run_stage(monkeypatch, name):
+    words = (name, "--origin", "synthetic", "--seed", "7")
+    return stage_scripts.run(monkeypatch, "study", *words)
 
 
 @pytest.mark.parametrize(
@@ -827,8 +821,8 @@ def run_stage(monkeypatch, project_root, name):
         ("toy_emovo_urdu", 0, "toy_emovo_urdu: 0 cells, for there is no emovo\n"),
     ],
 )
-def test_stage_writes_a_study(project, monkeypatch, project_root, capsys, name, n_cells, printed):
-    assert run_stage(monkeypatch, project_root, name) == 0
+def test_stage_writes_a_study(project, monkeypatch, capsys, name, n_cells, printed):
+    assert run_stage(monkeypatch, name) == 0
     assert capsys.readouterr().out == printed
     data = project / "data/synthetic"
     names = {path.name for path in (data / "studies" / name).iterdir()}
@@ -840,16 +834,16 @@ def test_stage_writes_a_study(project, monkeypatch, project_root, capsys, name, 
     assert (results / "summary.csv").is_file() and (results / "per_speaker.csv").is_file()
 
 
-def test_stage_refuses_an_unknown_study(project, monkeypatch, project_root, capsys):
-    assert run_stage(monkeypatch, project_root, "toy_emodb") == 1
+def test_stage_refuses_an_unknown_study(project, monkeypatch, capsys):
+    assert run_stage(monkeypatch, "toy_emodb") == 1
     told = capsys.readouterr().err
     assert "there is no study 'toy_emodb'; choose one of toy_emodb_urdu" in told
     assert told.count("\n") == 1
 
 
-def test_command_lists_and_shows_studies(project, monkeypatch, project_root, capsys):
+def test_command_lists_and_shows_studies(project, monkeypatch, capsys):
     for name in ("toy_emodb_urdu", "toy_emovo_urdu"):
-        run_stage(monkeypatch, project_root, name)
+        run_stage(monkeypatch, name)
     listed = CliRunner().invoke(cli.app, ["study", "--json"])
     states = {row["study"]: (row["state"], row["cells"]) for row in json.loads(listed.stdout)}
     assert states == {
@@ -931,10 +925,12 @@ def test_the_graph_makes_what_the_studies_need(project_root):
         for study in values["studies"].values()
         for role in ("source", "target")
         for feature in settings.features_of(study)
-        if study[role] != settings.SPEAKERS
+        if study[role] not in settings.NETWORKS
     }
     needed |= {
-        (corpus, values["pretraining"]["feature"]) for corpus in values["pretraining"]["corpora"]
+        (corpus, block["feature"])
+        for block in values["pretraining"].values()
+        for corpus in block["corpora"]
     }
     assert needed == made, "list under study_features in params.yaml what is heard, and no more"
     text = yaml.safe_load((project_root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

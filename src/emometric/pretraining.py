@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emometric import ranges, training, verification
+from emometric import ranges, spectrum_input, training, verification
 from emometric.batch import Batch
 from emometric.checkpoint import Network
 from emometric.errors import ParameterError
@@ -33,13 +33,15 @@ _LEAST = {
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
-    """corpora, feature: by name; test_share, valid_share, clips_a_speaker: see
-    `speaker_roles.Shares`; batches: of an epoch, None: as many as show each training clip once on
-    average; crop_s: seconds of each piece; learning_rate: the largest of one cycle; the rest: see
-    `spectrum_training.Schedule`."""
+    """corpora, feature: by name; join_bins, compress: see `spectrum_input.Params`; test_share,
+    valid_share, clips_a_speaker: see `speaker_roles.Shares`; batches: of an epoch, None: as many as
+    show each training clip once on average; crop_s: seconds of each piece; learning_rate: the
+    largest of one cycle; the rest: see `spectrum_training.Schedule`."""
 
     corpora: Sequence[str]
     feature: str
+    join_bins: int
+    compress: str
     test_share: float
     valid_share: float
     clips_a_speaker: int
@@ -70,6 +72,10 @@ class Params:
                 raise ParameterError(
                     f"params.yaml: {_WHERE}.{name} is {value}; write a number above 0."
                 )
+
+    @property
+    def input(self) -> spectrum_input.Params:
+        return spectrum_input.Params(join_bins=self.join_bins, compress=self.compress, where=_WHERE)
 
     def schedule(self, crop_frames: int) -> Schedule:
         """As mocanu2021's own training takes it, for one part."""

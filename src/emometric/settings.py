@@ -45,27 +45,31 @@ BLOCKS = {
     "grid": ("seed",),
     "extraction": ("backend", "scheduler"),
     "pool": ("corpora", "emotions"),
-    "pretraining": (
-        "corpora",
-        "feature",
-        "test_share",
-        "valid_share",
-        "clips_a_speaker",
-        "batch_size",
-        "batches",
-        "epochs",
-        "crop_s",
-        "learning_rate",
-        "weight_decay",
-        "label_smoothing",
-        "bin_mask",
-        "frame_mask",
-        "n_masks",
-    ),
 }
 STUDIED = ("methods", "studies", "pretraining")  # blocks that have a scale of their own
 POOLED = "pooled"  # the corpus that the block `pool` makes of others
-SPEAKERS = "speakers"  # the source of a study that starts from a network of speakers
+# The networks that stage pretrain trains: what each learns to tell apart, a column of the clips. A
+# study that starts from one has it as its source.
+NETWORKS = {"speakers": "speaker", "emotions": "emotion"}
+PRETRAINING = (
+    "corpora",
+    "feature",
+    "join_bins",
+    "compress",
+    "test_share",
+    "valid_share",
+    "clips_a_speaker",
+    "batch_size",
+    "batches",
+    "epochs",
+    "crop_s",
+    "learning_rate",
+    "weight_decay",
+    "label_smoothing",
+    "bin_mask",
+    "frame_mask",
+    "n_masks",
+)
 # A study's keys, each with the block that holds what it names (None: replaced settings); `feature`
 # may be a list of several.
 STUDY = {
@@ -122,7 +126,7 @@ def at_scale(value: Any, scale: str) -> Any:
 
 
 def _check(raw: Mapping, path: Path) -> None:
-    known = (*RUN, *PART_BLOCKS, *BLOCKS, "study_features", "studies")
+    known = (*RUN, *PART_BLOCKS, *BLOCKS, "study_features", "pretraining", "studies")
     _check_keys(raw, known, path, "")
     for block, keys in BLOCKS.items():
         _check_keys(_map(raw[block], path, block), keys, path, f"{block}.")
@@ -181,25 +185,31 @@ def _check_study_features(raw: Mapping, path: Path) -> None:
 
 
 def _check_pretraining(raw: Mapping, path: Path) -> None:
-    """Its corpora exist and are heard, and no study that starts from it tests on one of them."""
-    names, feature = raw["pretraining"]["corpora"], raw["pretraining"]["feature"]
-    if not isinstance(names, list):
-        raise ParameterError(f"{path}: pretraining.corpora must be a list of corpora, one a line.")
-    parts.check_name("features", feature, raw["features"])
-    for corpus in names:
-        parts.check_name("corpora", corpus, raw["corpora"])
-        if feature not in raw["study_features"].get(corpus, ()):
-            raise ParameterError(
-                f"{path}: pretraining hears {feature} of {corpus}; add it under "
-                f"study_features.{corpus}."
-            )
-    for name, study in _map(raw["studies"], path, "studies").items():
-        starts = isinstance(study, Mapping) and study.get("source") == SPEAKERS
-        if starts and study.get("target") in names:
-            raise ParameterError(
-                f"{path}: pretraining.corpora names {study['target']}, on whose speakers the "
-                f"study {name} tests; take it out there."
-            )
+    """Each network has its block, whose corpora exist and are heard; and no study that starts from
+    one tests on a corpus that has taught it."""
+    blocks = _map(raw["pretraining"], path, "pretraining")
+    _check_keys(blocks, tuple(NETWORKS), path, "pretraining.")
+    for network, block in blocks.items():
+        where = f"pretraining.{network}"
+        _check_keys(_map(block, path, where), PRETRAINING, path, f"{where}.")
+        names, feature = block["corpora"], block["feature"]
+        if not isinstance(names, list):
+            raise ParameterError(f"{path}: {where}.corpora must be a list of corpora, one a line.")
+        parts.check_name("features", feature, raw["features"])
+        for corpus in names:
+            parts.check_name("corpora", corpus, raw["corpora"])
+            if feature not in raw["study_features"].get(corpus, ()):
+                raise ParameterError(
+                    f"{path}: {where} hears {feature} of {corpus}; add it under "
+                    f"study_features.{corpus}."
+                )
+        for name, study in _map(raw["studies"], path, "studies").items():
+            starts = isinstance(study, Mapping) and study.get("source") == network
+            if starts and study.get("target") in names:
+                raise ParameterError(
+                    f"{path}: {where}.corpora names {study['target']}, on whose speakers the "
+                    f"study {name} tests; take it out there."
+                )
 
 
 def _check_study(name: Any, raw: Mapping, path: Path) -> None:
@@ -212,7 +222,7 @@ def _check_study(name: Any, raw: Mapping, path: Path) -> None:
     study = _map(raw["studies"][name], path, where)
     _check_keys(study, tuple(STUDY), path, f"{where}.")
     for key, block in STUDY.items():
-        if block and not (key == "source" and study[key] == SPEAKERS):
+        if block and not (key == "source" and study[key] in NETWORKS):
             for part in features_of(study) if key == "feature" else (study[key],):
                 parts.check_name(block, part, raw[block])
     if not features_of(study):
@@ -224,7 +234,7 @@ def _check_study(name: Any, raw: Mapping, path: Path) -> None:
 
 
 def _check_heard(study: Mapping, raw: Mapping, path: Path, where: str) -> None:
-    for corpus in {study["source"], study["target"]} - {SPEAKERS}:
+    for corpus in {study["source"], study["target"]} - set(NETWORKS):
         lacking = set(features_of(study)) - set(raw["study_features"].get(corpus, ()))
         if lacking:
             raise ParameterError(

@@ -20,7 +20,7 @@ def check_apart(learned: pd.DataFrame, tested: pd.DataFrame) -> None:
         if (corpus, speaker) in known:
             raise SplitError(
                 f"the network was trained on {speaker}, who also speaks the tested clip '{clip}'; "
-                f"take {corpus} out of pretraining.corpora in params.yaml."
+                f"take {corpus} out of the corpora under pretraining in params.yaml."
             )
     if "content" not in learned or "content" not in tested:
         return
@@ -29,5 +29,5 @@ def check_apart(learned: pd.DataFrame, tested: pd.DataFrame) -> None:
         if content in heard:
             raise SplitError(
                 f"the network was trained on '{heard[content]}', whose audio is that of the tested "
-                f"clip '{clip}'; take its corpus out of pretraining.corpora in params.yaml."
+                f"clip '{clip}'; take its corpus out of those under pretraining in params.yaml."
             )

@@ -1,4 +1,4 @@
-"""The clips of several corpora as material on speakers: who has which role, and what is heard."""
+"""The clips of several corpora as material on speakers or emotions: roles, and what is heard."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from emometric import store, training
+from emometric import emotions, store, training
 from emometric.clip import MANIFEST_SCHEMA
 from emometric.pretraining import Utterances
 from emometric.speaker_roles import N_PIECES, ROLES, Shares, assign, cut, standardise
@@ -32,10 +32,12 @@ class Heard:
 @dataclass(frozen=True, kw_only=True)
 class People:
     """Who has which role: `table` has a row a clip of every corpus, with its manifest's columns and
-    `role` ("": not used), sorted by id."""
+    `role` ("": not used), sorted by id; learns: the column that a network learns, `speaker` or
+    `emotion`."""
 
     table: pd.DataFrame
     manifest: pa.Table
+    learns: str = "speaker"
 
     def rows(self, role: str) -> pd.DataFrame:
         return self.table[self.table["role"] == role].reset_index(drop=True)
@@ -44,6 +46,13 @@ class People:
     def speakers(self) -> tuple[str, ...]:
         """Those who train, sorted."""
         return tuple(sorted(set(self.rows("train")["speaker"])))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the network learns to tell apart: training speakers, or the emotions they have."""
+        if self.learns == "speaker":
+            return self.speakers
+        return emotions.present(self.rows("train")["emotion"])
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Clips and speakers of each corpus and role: corpus -> {n_train_clips: ..., ...}."""
@@ -61,46 +70,58 @@ class People:
 
     @property
     def enough(self) -> bool:
-        """Whether there are two speakers to tell apart."""
-        return len(self.speakers) > 1
+        """Whether there are two classes to tell apart."""
+        return len(self.classes) > 1
 
     def learned(self) -> pa.Table:
         """The manifest of all clips that teach or choose the network: MANIFEST_SCHEMA.
 
-        `split` says train or valid; `emotion` is null, since the network hears of none. Empty where
+        `split` says train or valid; `emotion` is null where the network hears of none. Empty where
         there are not `enough`.
         """
         used = self.table["role"].isin(["train", "valid"]).to_numpy() & self.enough
         rows = self.manifest.filter(pa.array(used, pa.bool_()))
         columns = {name: rows[name] for name in MANIFEST_SCHEMA.names}
         columns["split"] = pa.array(self.table.loc[used, "role"].tolist(), pa.string())
-        columns["emotion"] = pa.nulls(len(rows), pa.string())
+        if self.learns != "emotion":
+            columns["emotion"] = pa.nulls(len(rows), pa.string())
         return pa.table(columns, schema=MANIFEST_SCHEMA)
 
 
-def gather(manifests: Mapping[str, Path], shares: Shares, seed: Sequence[int]) -> People:
+def gather(
+    manifests: Mapping[str, Path],
+    shares: Shares,
+    seed: Sequence[int],
+    *,
+    learns: str = "speaker",
+) -> People:
     """The clips of all corpora with their roles; an absent corpus has none.
 
-    manifests: corpus -> its Parquet file, MANIFEST_SCHEMA.
+    manifests: corpus -> its Parquet file, MANIFEST_SCHEMA; learns: the column that is learned, of
+    which a clip without it has no role.
     """
     tables = [store.read_table(path).select(MANIFEST_SCHEMA.names) for path in manifests.values()]
     manifest = pa.concat_tables([table.cast(MANIFEST_SCHEMA) for table in tables])
     manifest = manifest.sort_by([("id", "ascending")])
     table = manifest.drop_columns(["voiced"]).to_pandas()
-    return People(table=table.assign(role=assign(table, shares, seed)), manifest=manifest)
+    role = np.full(len(table), "", dtype=object)
+    known = table[learns].notna().to_numpy()
+    role[known] = assign(table[known], shares, seed)
+    return People(table=table.assign(role=role), manifest=manifest, learns=learns)
 
 
 def training_clips(
     people: People, stores: Mapping[str, Path], heard: Heard, device: torch.device
 ) -> training.Clips:
-    """The training clips in memory, whose `emotion` is the position in `people.speakers`.
+    """The training clips in memory, whose `emotion` is the position in `people.classes`.
 
     stores: corpus -> folder of its frames.
     """
     rows = people.rows("train")
     speaker = np.searchsorted(np.array(people.speakers), rows["speaker"].to_numpy(str))
+    learned = rows[people.learns].map(people.classes.index).to_numpy(np.int64)
     frames = [heard.picture(one) for one in _frames(rows, stores)]
-    return training.Clips(frames, speaker, speaker, device)
+    return training.Clips(frames, learned, speaker, device)
 
 
 def utterances(

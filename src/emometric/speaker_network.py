@@ -1,4 +1,4 @@
-"""From clips to a network of speakers: train it, verify it and its untrained self, write both."""
+"""From clips to a network of speakers or emotions: train, verify beside the untrained, write."""
 
 import csv
 import json
@@ -68,7 +68,7 @@ def learn(job: Job, state: State, on_epoch: Callable[[Epoch], None]) -> Learned:
         encoder_params=asdict(se_resnet34.Params(**job.shape)),
         loss="softmax",
         loss_params=asdict(softmax.Params(label_smoothing=job.params.label_smoothing)),
-        emotions=job.people.speakers,  # the classes are speakers
+        emotions=job.people.classes,  # speakers, it may be
         n_bins=clips.n_bins,
     )
     with training.reproducible((job.seed,), device):

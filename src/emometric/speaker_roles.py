@@ -35,9 +35,10 @@ def assign(clips: pd.DataFrame, shares: Shares, seed: Sequence[int]) -> np.ndarr
     clips: rows with id, path, corpus and speaker. Corpus by corpus, whole speakers: those whose
     clips lie in a folder of the owner's named test (LibriSpeech's test-other, VoxCeleb2's test)
     test, if there are others; else `shares.test` of those with several utterances, rounded up, and
-    at least two, where there are twice as many. Testing speakers with one utterance are not used.
-    Of the others `shares.valid`, rounded down, validate; fewer than two: none, since trials need
-    two. Of a speaker's clips, `shares.clips` are drawn at most. The same whatever the rows' order.
+    at least two, where there are twice as many; nobody, where that share is 0. Testing speakers
+    with one utterance are not used. Of the others `shares.valid`, rounded down, validate; fewer
+    than two: none, since trials need two. Of a speaker's clips, `shares.clips` are drawn at most.
+    The same whatever the rows' order.
     """
     role = np.full(len(clips), "", dtype=object)
     corpora = clips["corpus"].to_numpy(str)
@@ -92,7 +93,7 @@ def _assign_corpus(
     role_of = np.full(len(names), "train", dtype=object)
     if named.any() and not named.all():
         role_of[named] = np.where(several[named], "test", "")
-    elif several.sum() >= 2 * LEAST_TESTED:
+    elif shares.test and several.sum() >= 2 * LEAST_TESTED:
         n_tested = max(math.ceil(shares.test * several.sum()), LEAST_TESTED)
         role_of[generator.permutation(np.flatnonzero(several))[:n_tested]] = "test"
     left = np.flatnonzero(role_of == "train")

@@ -23,12 +23,10 @@ from emometric.errors import ParameterError
 from emometric.layers.windowed import WindowParams
 from emometric.studies import angles
 from emometric.studies.cell import Cell, Outcome, Stored, Table
-from emometric.studies.window_training import PHASES, Job, Schedule, Trained, train
+from emometric.studies.window_training import Job, Schedule, train
+from emometric.studies.window_work import DECISIONS, NETWORKS, SPLITS, Setup, Work, best, key
 
 VERSION = 1
-NETWORKS = ("cnn8", "fc7", "gru8", "lstm7", "resnet11", "rnn8")
-SPLITS = ("random_holdout", "speaker_folds")  # protocols; the first is the paper's
-DECISIONS = ("class_weights", "class_means")
 SHARES = ("shares speakers and sentences between training and test, as published",)
 GROUP = 4  # networks that are trained, kept and lost together
 _WHERE = "methods.kumar2021"
@@ -117,6 +115,14 @@ class Params:
             dim=self.dim,
         )
 
+    def setup(self) -> Setup:
+        """What a group of trainings needs to know."""
+        return Setup(
+            window=self.window(),
+            schedules=[self.schedule(scale) for scale in self.scales()],
+            emotions=emotions(self),
+        )
+
     def schedule(self, scale: float) -> Schedule:
         return Schedule(
             epochs=(self.softmax_epochs, self.triplet_epochs),
@@ -169,47 +175,16 @@ def run(
 ) -> list[Outcome]:
     """Train the networks of a group, in processes of their own on a CPU, and decide with each."""
     clips = _chosen(params, source, cells[0].seed)
-    frames = [source.frames(row) for row in clips.index]
-    names = emotions(params)
-    emotion = clips["emotion"].map(names.index).to_numpy(np.int64)
-    place = {name: row for row, name in enumerate(clips["id"])}
+    work = Work(params.setup(), source, clips, device)
     jobs: dict[tuple, list[Job]] = {}
     for cell, fold in zip(cells, _folds_of(cells, params, source), strict=True):
-        key = (cell.settings["network"], cell.settings["split"], cell.fold)
-        if key in jobs:
-            continue
-        roles = {
-            role: np.array([place[name] for name in getattr(fold, role)], dtype=np.int64)
-            for role in ("train", "valid", "test")
-        }
-        jobs[key] = [
-            Job(
-                network=key[0],
-                window=params.window(),
-                schedule=params.schedule(scale),
-                frames=frames,
-                emotion=emotion,
-                n_emotions=len(names),
-                roles=roles,
-                seed=(cell.seed, SPLITS.index(key[1]), cell.fold, NETWORKS.index(key[0])),
-                device=device,
-            )
-            for scale in params.scales()
-        ]
+        if key(cell) not in jobs:
+            jobs[key(cell)] = work.jobs(cell, fold)
     processes = parallel.processors() if device == "cpu" else 1
     every = [job for one in jobs.values() for job in one]
     trained = iter(parallel.run(train, every, processes=processes, tick=lambda: None))
-    by_key = {key: _best([(job, next(trained)) for job in one]) for key, one in jobs.items()}
-    return [
-        _outcome(
-            cell,
-            *by_key[(cell.settings["network"], cell.settings["split"], cell.fold)],
-            clips.reset_index(drop=True),
-            names,
-            is_chosen=len(params.scales()) > 1,
-        )
-        for cell in cells
-    ]
+    found = {name: best([(job, next(trained)) for job in one]) for name, one in jobs.items()}
+    return [work.outcome(cell, *found[key(cell)]) for cell in cells]
 
 
 def stamps(params: Params, settings: dict) -> tuple[str, ...]:
@@ -269,58 +244,3 @@ def _chosen(params: Params, source: Table, seed: int) -> pd.DataFrame:
     order = np.random.default_rng([seed, 200]).permutation(len(clips))
     drawn = clips.iloc[order].groupby("emotion").head(params.clips_per_emotion)
     return drawn.sort_index()
-
-
-def _best(candidates: Sequence[tuple[Job, Trained]]) -> tuple[Job, Trained]:
-    """The training whose last weights recognise most validation clips; of equals the first."""
-    return max(candidates, key=lambda one: tuple(one[1].accuracy[-1:]))
-
-
-def _outcome(
-    cell: Cell,
-    job: Job,
-    trained: Trained,
-    clips: pd.DataFrame,
-    names: tuple[str, ...],
-    *,
-    is_chosen: bool,
-) -> Outcome:
-    embedding, prototypes = trained.embedding, trained.prototypes
-    unit = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
-    by_weights = cell.settings["decision"] == "class_weights"
-    if not by_weights:
-        train = job.roles["train"]
-        means = [unit[train[job.emotion[train] == one]].sum(axis=0) for one in range(len(names))]
-        prototypes = np.stack(means)
-        lengths = np.linalg.norm(prototypes, axis=1, keepdims=True)
-        prototypes = prototypes / np.maximum(lengths, 1e-12)
-    tested = job.roles["test"]
-    scores = unit[tested].astype(np.float64) @ prototypes.astype(np.float64).T
-    rows = [("emotion", list(names), prototypes)]
-    if by_weights:
-        rows += [
-            (role, clips["id"].iloc[job.roles[role]], embedding[job.roles[role]])
-            for role in ("train", "valid", "test")
-        ]
-    return Outcome(
-        cell=cell,
-        clips=clips.iloc[tested][["id", "speaker", "emotion"]],
-        scores=scores,
-        embedding=pd.DataFrame(
-            [
-                (name, role, vector.astype(np.float32))
-                for role, ids, vectors in rows
-                for name, vector in zip(ids, vectors, strict=True)
-            ],
-            columns=["id", "role", "embedding"],
-        ),
-        numbers={
-            f"{phase}_valid_accuracy": value
-            for phase, value in zip(_phases(job.schedule), trained.accuracy, strict=False)
-        }
-        | ({"scale": job.schedule.scale} if is_chosen else {}),
-    )
-
-
-def _phases(schedule: Schedule) -> list[str]:
-    return [phase for phase, n in zip(PHASES, schedule.epochs, strict=True) if n]

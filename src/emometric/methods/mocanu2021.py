@@ -20,47 +20,25 @@ speakers, whom `chosen_on` names.
 Beside the strategies, peers under the same folds: a linear SVM on eGeMAPS and on ComParE.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from emometric import (
-    checkpoint,
-    evaluation,
-    parallel,
-    parts,
-    ranges,
-    speaker_audit,
-    spectrum_input,
-    warm_start,
-)
 from emometric import emotions as vocabulary
+from emometric import evaluation, parallel, parts, ranges, speaker_audit, spectrum_input
 from emometric.clip import Fold
-from emometric.decisions import svm_rbf
 from emometric.encoders import se_resnet34
 from emometric.errors import ParameterError
-from emometric.protocols import foreign, speaker_80_10_10, speaker_folds
-from emometric.studies import components, joined, linear_peers, speaker_trials
+from emometric.studies import component_folds, components, joined, speaker_trials
 from emometric.studies.cell import Cell, Outcome, Stored, Table
-from emometric.studies.spectrum_training import Ending, Job, Schedule, Trained, train
+from emometric.studies.component_folds import PROTOCOLS
+from emometric.studies.component_strategies import ENDINGS, PEERS, STARTED, VARIED, Recipes
+from emometric.studies.component_work import Setup, Work, check_network
+from emometric.studies.spectrum_training import Schedule, train
 
 VERSION = 1
-ENDINGS = {
-    "S1": "softmax",
-    "S2": "softmax",
-    "S3": "softmax",
-    "S4": "triplet",
-    "S5": "emotion_triplet",
-}
-PEERS = {"egemaps_svm": "egemaps", "compare_svm": "compare"}
-STARTED = ("S2", "S3", "S4", "S5")  # from the network of the source
-MAPPED = ("S3", "S4", "S5")  # whose embeddings of the first fold are kept: figures 6 and 7
-PROTOCOLS = ("foreign", "speaker_80_10_10", "speaker_folds")
-VARIED = ("clusters", "ghosts", "alpha", "beta", "relations")  # what a point may replace
-SHAPE = ("widths", "stem", "reduction", "dim")  # of the encoder, alike in all strategies
 GROUP = 2  # trainings that are run side by side, kept and lost together
 _WHERE = "methods.mocanu2021"
 
@@ -145,45 +123,32 @@ class Params:
                     "above 0 and below 1."
                 )
         self.input()
+        recipes = self.recipes()
         for point in self.points:  # says at once what is out of range
-            self.encoder("S3", point)
+            recipes.encoder("S3", point)
             for strategy in ENDINGS:
-                self.ending(strategy, point)
+                recipes.ending(strategy, point)
 
-    def value(self, point: Mapping[str, Any], name: str) -> Any:
-        """One of VARIED at a point of the grid."""
-        return point.get(name, self.relation if name == "relations" else getattr(self, name))
-
-    def encoder(self, strategy: str, point: Mapping[str, Any]) -> se_resnet34.Params:
-        """S1 and S2 have no ghosts (section 5)."""
-        return se_resnet34.Params(
-            widths=tuple(self.widths),
-            clusters=self.value(point, "clusters"),
-            ghosts=0 if strategy in ("S1", "S2") else self.value(point, "ghosts"),
-            dim=self.dim,
-            reduction=self.reduction,
-            stem=self.stem,
+    def recipes(self) -> Recipes:
+        """What the strategies are made of."""
+        return Recipes(
+            published=se_resnet34.Params(
+                widths=tuple(self.widths),
+                clusters=self.clusters,
+                ghosts=self.ghosts,
+                dim=self.dim,
+                reduction=self.reduction,
+                stem=self.stem,
+            ),
+            label_smoothing=self.label_smoothing,
+            margin=self.margin,
+            alpha=self.alpha,
+            beta=self.beta,
+            relation=self.relation,
+            relations=self.relations,
+            polarity=self.polarity,
+            where=_WHERE,
         )
-
-    def ending(self, strategy: str, point: Mapping[str, Any]) -> Ending:
-        """The loss that a strategy ends in, its settings checked."""
-        loss = ENDINGS[strategy]
-        settings = {
-            "softmax": {"label_smoothing": self.label_smoothing},
-            "triplet": {"margin": self.margin},
-            "emotion_triplet": {
-                "alpha": self.value(point, "alpha"),
-                "beta": self.value(point, "beta"),
-                "polarity": self.table(self.value(point, "relations")),
-            },
-        }[loss]
-        parts.make_params("losses", loss, settings)
-        return Ending(loss=loss, loss_params=settings, seed=0)
-
-    def table(self, name: str) -> dict[str, str]:
-        """The polarity of every emotion under one of `relations`."""
-        parts.check_name(f"{_WHERE}.relations", name, self.relations)
-        return {**self.polarity, **(self.relations[name] or {})}
 
     def input(self) -> spectrum_input.Params:
         return spectrum_input.Params(join_bins=self.join_bins, compress=self.compress, where=_WHERE)
@@ -202,6 +167,28 @@ class Params:
             bfloat16=self.bfloat16,
         )
 
+    def rules(self) -> component_folds.Rules:
+        return component_folds.Rules(
+            protocol=self.protocol,
+            path=self.path,
+            n_folds=self.n_folds,
+            first_folds=self.first_folds,
+            valid_trains=self.valid_trains,
+            emotions=emotions(self),
+        )
+
+    def setup(self) -> Setup:
+        """What a group of trainings needs to know."""
+        return Setup(
+            rules=self.rules(),
+            recipes=self.recipes(),
+            schedule=self.schedule(),
+            input=self.input(),
+            emotions=emotions(self),
+            svm_c=self.svm_c,
+            linear_c=self.linear_c,
+        )
+
 
 def emotions(params: Params) -> tuple[str, ...]:
     """The emotions of the study, in the vocabulary's order."""
@@ -215,17 +202,17 @@ def plan(params: Params, source: Table, target: Table, seed: int) -> list[list[C
     speaker of the target has taught that network, ParameterError where it has other sizes.
     """
     n_folds = len(_folds(params, target, seed))
-    runs: dict[tuple, list[Cell]] = {}
+    recipes, runs = params.recipes(), {}
     for strategy in params.strategies:
         if strategy in STARTED and source.network is None:
             continue
         points = [{}] if strategy in PEERS else params.points
         for number, point in ((number, one) for one in points for number in range(n_folds)):
             cell = Cell(settings={"strategy": strategy, **point}, fold=number, repeat=0, seed=seed)
-            runs.setdefault(_training(params, cell), []).append(cell)
+            runs.setdefault(recipes.training(cell), []).append(cell)
     if source.network is not None:
         speaker_audit.check_apart(source.clips, target.clips)
-        _check_network(params, source, target)
+        check_network(params.setup(), source, target)
     ordered = sorted(runs.values(), key=len)  # a group's trainings take about equally long
     return [
         [cell for run in ordered[first : first + GROUP] for cell in run]
@@ -237,36 +224,17 @@ def run(
     cells: Sequence[Cell], params: Params, source: Table, target: Table, device: str
 ) -> list[Outcome]:
     """Train what the cells of a group need, in processes of their own on a CPU, and decide."""
-    clips = _chosen(params, target)
-    folds = _folds(params, target, cells[0].seed)
-    trainings: dict[tuple, list[Cell]] = {}
-    for cell in cells:
-        if cell.settings["strategy"] not in PEERS:
-            trainings.setdefault(_training(params, cell), []).append(cell)
-    shared = _shared(params, target, clips, device) if trainings else {}
-    jobs = [
-        _job(params, shared, source, clips, folds[same[0].fold], same)
-        for same in trainings.values()
-    ]
+    work = Work(params.setup(), target, cells[0].seed, device)
+    trainings = work.trainings(cells)
+    jobs = [work.job(same, source.network) for same in trainings]
     processes = parallel.processors() if device == "cpu" else 1
     trained = parallel.run(train, jobs, processes=processes, tick=lambda: None)
     found = {
         cell: one
-        for same, endings in zip(trainings.values(), trained, strict=True)
+        for same, endings in zip(trainings, trained, strict=True)
         for cell, one in zip(same, endings, strict=True)
     }
-    return [
-        _outcome(cell, params, clips, folds[cell.fold], found[cell])
-        if cell in found
-        else linear_peers.outcome(
-            cell,
-            target.beside[PEERS[cell.settings["strategy"]]],
-            (clips, _learns(params, folds[cell.fold]), folds[cell.fold].test),
-            emotions(params),
-            params.linear_c,
-        )
-        for cell in cells
-    ]
+    return [work.outcome(cell, found[cell]) if cell in found else work.peer(cell) for cell in cells]
 
 
 def stamps(params: Params, settings: dict) -> tuple[str, ...]:
@@ -283,7 +251,7 @@ def tables(
     (10, 11): `studies.components`; joined: with the functionals, `studies.joined`; verification,
     trials: `studies.speaker_trials`."""
     varied = [name for name in VARIED if any(name in point for point in params.points)]
-    reference = {name: params.value({}, name) for name in varied}
+    reference = {name: params.recipes().value({}, name) for name in varied}
     names = emotions(params)
     verification, trials = speaker_trials.read(source.network)
     return {
@@ -305,119 +273,9 @@ def learnt(
 ) -> list[Sequence[str]]:
     """Ids of the target's clips that each network was trained on."""
     folds = {seed: _folds(params, target, seed) for seed in {cell.seed for cell in cells}}
-    return [_learns(params, folds[cell.seed][cell.fold]) for cell in cells]
-
-
-def _check_network(params: Params, source: Table, target: Table) -> None:
-    """Else little of the network would be copied, and S2 be S1 under another name."""
-    recipe = checkpoint.describe(source.network / warm_start.NAME)["recipe"]
-    theirs = parts.make_params("encoders", recipe["encoder"], recipe["encoder_params"])
-    n_bins = len(target.names) // params.join_bins
-    for name, ours, found in (
-        *((name, getattr(params, name), getattr(theirs, name, None)) for name in SHAPE),
-        ("join_bins", n_bins, recipe["n_bins"]),
-    ):
-        if ours != found and (name != "widths" or list(ours) != list(found)):
-            raise ParameterError(
-                f"params.yaml: {_WHERE}.{name} makes {ours}, but the network of {source.corpus} "
-                f"has {found}; run the stage pretrain again, with these settings."
-            )
-
-
-def _training(params: Params, cell: Cell) -> tuple:
-    """What cells that share a training have in common."""
-    strategy = cell.settings["strategy"]
-    if strategy in PEERS:
-        return strategy, cell.fold
-    shape = params.encoder(strategy, cell.settings)
-    return strategy in STARTED, shape.clusters, shape.ghosts, cell.fold
+    return [component_folds.learns(folds[cell.seed][cell.fold], params.rules()) for cell in cells]
 
 
 def _folds(params: Params, target: Table, seed: int) -> list[Fold]:
-    clips = _chosen(params, target)
-    if clips.empty:
-        return []
-    folds: Iterator[Fold]
-    if params.protocol == "foreign":
-        rules = foreign.Params(
-            path=params.path, shares_speakers=False, complete=True, valid_share=0.0
-        )
-        folds = foreign.split(clips, rules, seed)
-    elif params.protocol == "speaker_80_10_10":
-        tenths = speaker_80_10_10.Params(tenths="consecutive")
-        folds = speaker_80_10_10.split(clips, tenths, seed)
-    else:
-        balanced = speaker_folds.Params(n_folds=params.n_folds, valid_share=0.0)
-        folds = speaker_folds.split(clips, balanced, seed)
-    return list(folds)[: params.first_folds]
-
-
-def _chosen(params: Params, target: Table) -> pd.DataFrame:
-    """Rows of the clips that take part; their index says where they stand in the table."""
-    return target.clips[target.clips["emotion"].isin(params.emotions)]
-
-
-def _learns(params: Params, fold: Fold) -> tuple[str, ...]:
-    return (*fold.train, *fold.valid) if params.valid_trains else tuple(fold.train)
-
-
-def _shared(params: Params, target: Table, clips: pd.DataFrame, device: str) -> dict[str, Any]:
-    """What all jobs of a group have alike: the pictures, read and prepared once, and labels."""
-    names, rules = emotions(params), params.input()
-    return {
-        "schedule": params.schedule(),
-        "frames": [spectrum_input.prepared(target.frames(row), rules) for row in clips.index],
-        "emotion": clips["emotion"].map(names.index).to_numpy(np.int64),
-        "speaker": pd.factorize(clips["speaker"], sort=True)[0].astype(np.int64),
-        "emotions": names,
-        "device": device,
-    }
-
-
-def _job(
-    params: Params,
-    shared: Mapping[str, Any],
-    source: Table,
-    clips: pd.DataFrame,
-    fold: Fold,
-    cells: Sequence[Cell],
-) -> Job:
-    first = cells[0].settings
-    learns = clips["id"].isin(set(_learns(params, fold))).to_numpy()
-    return Job(
-        **shared,
-        encoder=params.encoder(first["strategy"], first),
-        train=np.flatnonzero(learns),
-        endings=[params.ending(cell.settings["strategy"], cell.settings) for cell in cells],
-        start=source.network if first["strategy"] in STARTED else None,
-        seed=(cells[0].seed, cells[0].fold),
-    )
-
-
-def _outcome(
-    cell: Cell, params: Params, clips: pd.DataFrame, fold: Fold, trained: Trained
-) -> Outcome:
-    names = emotions(params)
-    rows = {
-        role: np.flatnonzero(clips["id"].isin(set(ids)))
-        for role, ids in (("train", _learns(params, fold)), ("test", fold.test))
-    }
-    emotion = clips["emotion"].map(names.index).to_numpy(np.int64)
-    decision = svm_rbf.Decision(svm_rbf.Params(c=params.svm_c), len(names))
-    decision.fit(trained.embedding[rows["train"]], emotion[rows["train"]])
-    mapped = cell.fold == 0 and cell.settings["strategy"] in MAPPED and len(cell.settings) == 1
-    kept = [
-        (clips["id"].iloc[row], role, trained.embedding[row])
-        for role in (rows if mapped else ())
-        for row in rows[role]
-    ]
-    numbers = {"loss": trained.loss}
-    if cell.settings["strategy"] in STARTED:
-        numbers["n_started"] = trained.n_started
-    return Outcome(
-        cell=cell,
-        clips=clips.iloc[rows["test"]][["id", "speaker", "emotion"]],
-        scores=decision.scores(trained.embedding[rows["test"]]),
-        embedding=pd.DataFrame(kept, columns=["id", "role", "embedding"]),
-        numbers=numbers,
-    )
+    rules = params.rules()
+    return component_folds.folds(component_folds.taking_part(target.clips, rules), rules, seed)

@@ -14,19 +14,21 @@ from emometric.papers.das2022_tables import (
     table_3,
     table_4,
 )
-from emometric.papers.finished import Study
+from emometric.papers.finished import Study, estimated
+from emometric.papers.shown import Paper, Plate, Shown, heading
 from emometric.report import latent_figure
-from emometric.report.section import Map, Picture, Section, estimate
-from emometric.report.style import CorpusHeading
+from emometric.report.section import Map, Section
 
 PAPER = "das2022"
 TITLE = (
     "Continuous Metric Learning For Transferable Speech Emotion Recognition and Embedding Across "
     "Low-resource Languages"
 )
-CITATION = (
-    "Das, S., Lund, N. L., Lønfeldt, N. N., Pagsberg, A. K. and Clemmensen, L. H. (2022). "
-    f"{TITLE}. arXiv:2203.14867."
+ABOUT = Paper(
+    key=PAPER,
+    title=TITLE,
+    citation="Das, S., Lund, N. L., Lønfeldt, N. N., Pagsberg, A. K. and Clemmensen, L. H. (2022). "
+    f"{TITLE}. arXiv:2203.14867.",
 )
 TABLES = ("affect", "pairs", "latents", "summary")
 METRICS = ("metric_act", "metric_val")
@@ -39,20 +41,14 @@ SUPERB = (
 def section(results: Mapping[str, Path], origin: str) -> Section:
     """The paper on the page. results: study key -> its folder of results, other papers' too."""
     studies, absent = finished.read(results, PAPER, TABLES)
-    tables = [*table_1(studies), *table_2(studies)]
+    shown = Shown(tables=[*table_1(studies), *table_2(studies)])
     for source in dict.fromkeys(study.source for study in studies):
-        tables += [*table_3(studies, source), *table_4(studies, source), grid(studies, source)]
-    pictures, maps = _figure_3(studies, origin)
-    return Section(
-        paper=PAPER,
-        title=TITLE,
-        citation=CITATION,
-        summary=_summary(studies),
-        tables=tuple(tables),
-        pictures=pictures,
-        maps=maps,
-        missing=(*(_not_done(study) for study in absent), *_unrated(studies), SUPERB),
-    )
+        shown.tables += [*table_3(studies, source), *table_4(studies, source)]
+        shown.tables.append(grid(studies, source))
+    for study in studies:
+        shown.add(_figure_3(study, origin))
+    shown.missing += [*map(_not_done, absent), *_unrated(studies), SUPERB]
+    return shown.section(ABOUT, _summary(studies))
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
@@ -66,38 +62,29 @@ def _not_done(study: Study) -> str:
     return f"Tables 1, 3, 4 and figure 3, {study.way}: no {study.lacking}"
 
 
-def _figure_3(studies: Sequence[Study], origin: str) -> tuple[tuple[Picture, ...], tuple[Map, ...]]:
-    shown = {name: VARIANTS[name] for name in ("unsupervised", "metric_act", "metric_val")}
-    pictures, maps = [], []
-    for study in studies:
-        table = study.tables["latents"]
-        table = table[table["variant"].isin(shown)]
-        if table.empty or table[list(AFFECT)].isna().all(axis=None):
-            continue
-        way = study.source if study.is_within else study.way
-        title = f"Figure 3: latents, {way}"
-        n_clips = table["clip"].nunique()
-        heading = CorpusHeading(
-            facts=(way, f"{n_clips} test clips of the first fold", f"{study.scale} scale"),
-            origin=origin,
-        )
-        pictures.append(
-            Picture(
-                item=f"figure_3_{study.source}_{study.target}",
-                title=title,
-                alt=f"Two-dimensional latents of {n_clips} clips, {way}, for three networks, "
-                "coloured by activation, valence and emotion.",
-                data=table,
-                draw=lambda theme, table=table, title=title, heading=heading: latent_figure.latents(
-                    table, shown, title=title, heading=heading, theme=theme
-                ),
-            )
-        )
-        own = table[table["variant"] == "metric_act"].drop(columns="variant")
-        if len(own):
-            own = own.assign(predicted=None, role="test")
-            maps.append(Map(title=f"das2022: {way}, metric-act", clips=own))
-    return tuple(pictures), tuple(maps)
+def _figure_3(study: Study, origin: str) -> Shown:
+    """The latents as a figure, and those of metric-act as a map; neither without ratings."""
+    variants = {name: VARIANTS[name] for name in ("unsupervised", "metric_act", "metric_val")}
+    table = study.tables["latents"]
+    table = table[table["variant"].isin(variants)]
+    if table.empty or table[list(AFFECT)].isna().all(axis=None):
+        return Shown()
+    way = study.source if study.is_within else study.way
+    n_clips = table["clip"].nunique()
+    plate = Plate(
+        item=f"figure_3_{study.source}_{study.target}",
+        title=f"Figure 3: latents, {way}",
+        heading=heading(study, origin, way, f"{n_clips} test clips of the first fold"),
+        alt=f"Two-dimensional latents of {n_clips} clips, {way}, for three networks, "
+        "coloured by activation, valence and emotion.",
+        data=table,
+    )
+    shown = Shown(pictures=[plate.drawn(latent_figure.latents, table, variants)])
+    own = table[table["variant"] == "metric_act"].drop(columns="variant")
+    if len(own):
+        own = own.assign(predicted=None, role="test")
+        shown.maps.append(Map(title=f"das2022: {way}, metric-act", clips=own))
+    return shown
 
 
 def _unrated(studies: Sequence[Study]) -> list[str]:
@@ -133,7 +120,7 @@ def _gain(study: Study) -> list[str]:
     said = []
     for row in study.fitting("affect", **chosen).to_dict("records"):
         base = row["r2"] - row["gain"]
-        gain = estimate(row["gain"], row["gain_low"], row["gain_high"], scale=1, digits=3)
+        gain = estimated(row, "gain", scale=1, digits=3)
         said.append(
             f"On {study.source}, speakers apart, the metric on activation changes the "
             f"adjusted R2 of activation from {base:.3f} to {row['r2']:.3f}, by {gain}."
@@ -147,7 +134,7 @@ def _classes(study: Study) -> list[str]:
         for row in study.fitting("summary", **CHOSEN, variant=variant, classes=4).to_dict(
             "records"
         ):
-            rates[variant] = estimate(row["uar"], row["uar_low"], row["uar_high"])
+            rates[variant] = estimated(row, "uar")
     if len(rates) < 2:
         return []
     return [

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from emometric.batch import AFFECT
-from emometric.papers.finished import Study, frame
-from emometric.report.section import Table, estimate
+from emometric.papers.finished import Study, estimated, frame
+from emometric.report.section import Table
 
 VARIANTS = {
     "svc_egemaps": "SVC on eGeMAPS (supervised)",
@@ -195,7 +195,7 @@ def _uar(study: Study, kind: str, variant: str, n_classes: int) -> str:
         return "–"
     row = rows.iloc[0]
     sd = "" if pd.isna(row["uar_sd"]) else f" ± {100 * row['uar_sd']:.1f}"
-    value, _, span = estimate(row["uar"], row["uar_low"], row["uar_high"]).partition(" ")
+    value, _, span = estimated(row, "uar").partition(" ")
     return " ".join(filter(None, (value + sd, span)))
 
 

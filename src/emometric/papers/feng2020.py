@@ -22,15 +22,19 @@ from emometric.papers.feng2020_tables import (
     row,
 )
 from emometric.papers.finished import Study
+from emometric.papers.shown import Paper, Plate, Shown, heading
 from emometric.report import transfer_figure
-from emometric.report.section import CURVE, Picture, Section, estimate
-from emometric.report.style import CorpusHeading
+from emometric.report.section import Picture, Section, estimate
 
 TITLE = (
     "A Siamese Neural Network with Modified Distance Loss For Transfer Learning in Speech Emotion "
     "Recognition"
 )
-CITATION = f"Feng, K. and Chaspari, T. (2020). {TITLE}. Texas A&M University."
+ABOUT = Paper(
+    key=PAPER,
+    title=TITLE,
+    citation=f"Feng, K. and Chaspari, T. (2020). {TITLE}. Texas A&M University.",
+)
 TABLES = ("table1", "figure2", "gain")
 WORDS = ("choice", "unknown", "stamps")  # columns of text, empty where there is nothing to say
 
@@ -38,17 +42,13 @@ WORDS = ("choice", "unknown", "stamps")  # columns of text, empty where there is
 def section(results: Mapping[str, Path], origin: str) -> Section:
     """The paper on the page. results: study key -> its folder of results, other papers' too."""
     studies, absent = _studies(results)
-    tables = [published(studies), clean(studies), gain(studies)] if studies else []
-    return Section(
-        paper=PAPER,
-        title=TITLE,
-        citation=CITATION,
-        summary=" ".join(_said(study) for study in studies),
-        tables=tuple(tables),
-        pictures=tuple(_figure_2(study, origin) for study in studies),
-        missing=tuple(f"Table 1 and figure 2, {study.way}: no {study.lacking}" for study in absent),
-        curves=_curves(studies),
+    shown = Shown(
+        tables=[published(studies), clean(studies), gain(studies)] if studies else [],
+        pictures=[_figure_2(study, origin) for study in studies],
+        missing=[f"Table 1 and figure 2, {study.way}: no {study.lacking}" for study in absent],
+        curves=[_curve(study) for study in studies],
     )
+    return shown.section(ABOUT, " ".join(_said(study) for study in studies))
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
@@ -64,62 +64,47 @@ def _studies(results: Mapping[str, Path]) -> tuple[list[Study], list[Study]]:
 
 
 def _figure_2(study: Study, origin: str) -> Picture:
-    title = f"Figure 2: UAR against the speakers adapted to, {study.way}"
     points = study.tables["figure2"]
-    heading = CorpusHeading(
-        facts=(
-            study.way,
-            f"{len(study.about['emotions'])} emotions",
-            f"{study.tables['figure2']['n_runs'].max()} repeats",
-            f"{study.scale} scale",
-        ),
-        origin=origin,
-    )
+    n_emotions = len(study.about["emotions"])
     lines = {
         "IDT": row(study, "in_domain")["uar"],
         "OODT": row(study, "out_of_domain")["uar"],
-        "chance": 1 / len(study.about["emotions"]),
+        "chance": 1 / n_emotions,
     }
     variants = {PLAIN: "fine-tuning", RELATIVE: "with the relative distance loss"}
-    return Picture(
+    plate = Plate(
         item=f"figure_2_{study.source}",
-        title=title,
+        title=f"Figure 2: UAR against the speakers adapted to, {study.way}",
+        heading=heading(
+            study,
+            origin,
+            study.way,
+            f"{n_emotions} emotions",
+            f"{points['n_runs'].max()} repeats",
+        ),
         alt=f"UAR of fine-tuning from {study.source} on {study.target} against the number of "
         "speakers that grant clips, for each number of frozen layers, with and without the "
         "relative distance loss, tested as published and on new speakers.",
         data=points,
-        draw=lambda theme: transfer_figure.grid(
-            study.tables["figure2"],
-            variants,
-            TESTED,
-            lines,
-            title=title,
-            heading=heading,
-            theme=theme,
-        ),
         stamps=("as published: tests speakers it adapted to",),
     )
+    return plate.drawn(transfer_figure.grid, points, variants, TESTED, lines)
 
 
-def _curves(studies: Sequence[Study]) -> pd.DataFrame:
+def _curve(study: Study) -> pd.DataFrame:
     """Figure 2 on new speakers, for `dvc plots`."""
-    parts = []
-    for study in studies:
-        part = study.rows("figure2", tested="new_speakers")
-        loss = part["variant"].map({PLAIN: "", RELATIVE: " with the loss"})
-        parts.append(
-            pd.DataFrame(
-                {
-                    "study": study.about["study"],
-                    "series": part["frozen"].map("frozen {:.0f}".format) + loss,
-                    "x": part["n_speakers"],
-                    "value": part["uar"],
-                    "low": part["uar_low"],
-                    "high": part["uar_high"],
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CURVE))
+    points = study.rows("figure2", tested="new_speakers")
+    loss = points["variant"].map({PLAIN: "", RELATIVE: " with the loss"})
+    return pd.DataFrame(
+        {
+            "study": study.about["study"],
+            "series": points["frozen"].map("frozen {:.0f}".format) + loss,
+            "x": points["n_speakers"],
+            "value": points["uar"],
+            "low": points["uar_low"],
+            "high": points["uar_high"],
+        }
+    )
 
 
 def _said(study: Study) -> str:

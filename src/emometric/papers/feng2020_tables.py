@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from emometric import ledger
-from emometric.papers.finished import Study, frame
+from emometric.papers.finished import Study, estimated, frame
 from emometric.report.section import Table, estimate
 
 PAPER = "feng2020"
@@ -40,8 +40,8 @@ def published(studies: Sequence[Study]) -> Table:
         if values:
             columns[study.way, "paper"] = {ROWS[name]: values[name] for name in ROWS}
         columns[study.way, "ours"] = {
-            words: _estimate(
-                row(study, name, choice="best on test" if name in (PLAIN, RELATIVE) else "")
+            words: estimated(
+                row(study, name, choice="best on test" if name in (PLAIN, RELATIVE) else ""), "uar"
             )
             for name, words in ROWS.items()
         }
@@ -64,10 +64,10 @@ def clean(studies: Sequence[Study]) -> Table:
         for name in ("out_of_domain", "in_domain"):
             for model, words in MODELS.items():
                 found = row(study, name, model=model)
-                rows.setdefault(f"{ROWS[name]}{words}", {})[study.way] = _estimate(found)
+                rows.setdefault(f"{ROWS[name]}{words}", {})[study.way] = estimated(found, "uar")
         for name in (PLAIN, RELATIVE):
             found = row(study, name, choice="beforehand", tested="new_speakers")
-            rows.setdefault(ROWS[name], {})[study.way] = _estimate(found)
+            rows.setdefault(ROWS[name], {})[study.way] = estimated(found, "uar")
     chosen = row(studies[0], PLAIN, choice="beforehand", tested="new_speakers")
     return Table(
         title="Table 1, clean: UAR in per cent, the cell chosen beforehand, new speakers",
@@ -126,7 +126,3 @@ def _paper_values() -> dict[str, dict[str, float]]:
         corpus: dict(zip(part["setting"], part["value"].astype(float), strict=True))
         for corpus, part in claims.groupby("corpus")
     }
-
-
-def _estimate(row: pd.Series) -> str:
-    return estimate(row["uar"], row["uar_low"], row["uar_high"])

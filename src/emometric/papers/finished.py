@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from emometric import ledger
+from emometric.report.section import estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,16 @@ def frame(rows: Mapping[Any, Mapping[Any, object]], heads: str | tuple[str, ...]
     data = [[row.get(column) for column in columns] for row in rows.values()]
     over = pd.MultiIndex.from_tuples(columns) if is_deep else columns
     return pd.DataFrame(data, index=index, columns=over)
+
+
+def estimated(row: Mapping[str, Any], value: str, *, scale: float = 100, digits: int = 1) -> str:
+    """A value of a row with its interval: columns <value>, <value>_low, <value>_high; `estimate`.
+
+    >>> estimated({"uar": 0.5, "uar_low": 0.4, "uar_high": float("nan")}, "uar")
+    '50.0'
+    """
+    low, high = (row[f"{value}_{end}"] for end in ("low", "high"))
+    return estimate(row[value], low, high, scale=scale, digits=digits)
 
 
 def own(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from emometric.papers import finished
-from emometric.report.section import Table, estimate
+from emometric.report.section import Table
 
 
 def tables(study: finished.Study, words: Mapping[str, str]) -> list[Table]:
@@ -14,8 +14,8 @@ def tables(study: finished.Study, words: Mapping[str, str]) -> list[Table]:
     rows = {
         f"{words.get(row['system'], row['system'])} and ComParE": {
             "accuracy": f"{100 * row['accuracy']:.1f}",
-            "UAR": estimate(row["uar"], row["uar_low"], row["uar_high"]),
-            "UAR over ComParE alone": estimate(row["gain"], row["gain_low"], row["gain_high"]),
+            "UAR": finished.estimated(row, "uar"),
+            "UAR over ComParE alone": finished.estimated(row, "gain"),
             "p": f"{row['p']:.3f}",
         }
         for row in study.tables["joined"].to_dict("records")

@@ -22,13 +22,16 @@ from emometric.papers.kumar2021_tables import (
     stated,
     table_1,
 )
+from emometric.papers.shown import Paper, Plate, Shown, heading
 from emometric.report import angle_figures
 from emometric.report.section import Map, Picture, Section
-from emometric.report.style import CorpusHeading
 
 TITLE = "End-to-end Triplet Loss based Emotion Embedding System for Speech Emotion Recognition"
-CITATION = (
-    f"Kumar, P., Jain, S., Raman, B., Roy, P. P. and Iwamura, M. (2021). {TITLE}. arXiv:2010.06200."
+ABOUT = Paper(
+    key=PAPER,
+    title=TITLE,
+    citation="Kumar, P., Jain, S., Raman, B., Roy, P. P. and Iwamura, M. (2021). "
+    f"{TITLE}. arXiv:2010.06200.",
 )
 ABLATION = "kumar2021_ablation"
 TABLES = ("accuracy", "angles", "deviations", "gap", "map", "of_clips", "summary")
@@ -38,24 +41,15 @@ DIFFERS = {"ravdess": "speech only: the paper took the songs too", "iemocap": ""
 def section(results: Mapping[str, Path], origin: str) -> Section:
     """The paper on the page. results: study key -> its folder of results, other papers' too."""
     studies, absent = finished.read(results, PAPER, TABLES)
-    tables, pictures, maps = [], [], []
+    shown = Shown(missing=[_not_done(study) for study in absent])
     for study in studies:
         if study.key == ABLATION:
-            tables.append(table_1(study))
+            shown.tables.append(table_1(study))
             continue
-        tables += [accuracy(study), *gap(study), angles(study), deviations(study)]
-        pictures += _pictures(study, origin)
-        maps += _maps(study)
-    return Section(
-        paper=PAPER,
-        title=TITLE,
-        citation=CITATION,
-        summary=_summary(studies),
-        tables=tuple(tables),
-        pictures=tuple(pictures),
-        maps=tuple(maps),
-        missing=tuple(_not_done(study) for study in absent),
-    )
+        shown.tables += [accuracy(study), *gap(study), angles(study), deviations(study)]
+        shown.pictures += _pictures(study, origin)
+        shown.maps += _maps(study)
+    return shown.section(ABOUT, _summary(studies))
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
@@ -72,41 +66,27 @@ def _not_done(study: Study) -> str:
 
 def _pictures(study: Study, origin: str) -> list[Picture]:
     clips, place = study.rows("of_clips", network=NETWORK), study.rows("map", network=NETWORK)
-    heading = CorpusHeading(
-        facts=(study.source, "ResNet-11, class weights", f"{study.scale} scale"), origin=origin
+    over = heading(study, origin, study.source, "ResNet-11, class weights")
+    figure_4 = Plate(
+        item=f"figure_4_{study.source}",
+        title=f"Figure 4: embeddings of test clips, {study.source}",
+        heading=over,
+        alt=f"t-SNE of the embeddings of {study.source}'s test clips under both divisions, "
+        "coloured by emotion.",
+        data=place,
+        stamps=(SHARED,),
     )
-    pictures = []
-    if len(place):
-        title = f"Figure 4: embeddings of test clips, {study.source}"
-        pictures.append(
-            Picture(
-                item=f"figure_4_{study.source}",
-                title=title,
-                alt=f"t-SNE of the embeddings of {study.source}'s test clips under both divisions, "
-                "coloured by emotion.",
-                data=place,
-                draw=lambda theme: angle_figures.maps(
-                    place, SPLITS, title=title, heading=heading, theme=theme
-                ),
-                stamps=(SHARED,),
-            )
-        )
-    if len(clips):
-        name = f"Figure 5: angles of test clips to emotions, {study.source}"
-        pictures.append(
-            Picture(
-                item=f"figure_5_{study.source}",
-                title=name,
-                alt="For each emotion box plots of the angles between its test clips and its own "
-                "embedding, and the nearest other emotion's.",
-                data=clips,
-                draw=lambda theme: angle_figures.boxes(
-                    clips, SPLITS, title=name, heading=heading, theme=theme
-                ),
-                stamps=(SHARED,),
-            )
-        )
-    return pictures
+    figure_5 = Plate(
+        item=f"figure_5_{study.source}",
+        title=f"Figure 5: angles of test clips to emotions, {study.source}",
+        heading=over,
+        alt="For each emotion box plots of the angles between its test clips and its own "
+        "embedding, and the nearest other emotion's.",
+        data=clips,
+        stamps=(SHARED,),
+    )
+    figures = ((figure_4, angle_figures.maps), (figure_5, angle_figures.boxes))
+    return [plate.drawn(figure, plate.data, SPLITS) for plate, figure in figures if len(plate.data)]
 
 
 def _maps(study: Study) -> list[Map]:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from emometric import ledger
-from emometric.papers.finished import Study, frame
+from emometric.papers.finished import Study, estimated, frame
 from emometric.report.section import Table, estimate
 
 PAPER = "kumar2021"
@@ -59,7 +59,7 @@ def accuracy(study: Study) -> Table:
             rows[words, how] = {
                 "paper": stated(item, study, "full method") if claimed else None,
                 "ours": _estimate(found),
-                "UAR": estimate(rate["uar"], rate["uar_low"], rate["uar_high"]),
+                "UAR": estimated(rate, "uar"),
                 "majority, UAR": 100 * rate["majority_uar"],
                 "speaker lookup, UAR": 100 * rate["speaker_lookup_uar"],
                 "stamp": SHARED if split == PUBLISHED else "",
@@ -81,7 +81,7 @@ def gap(study: Study) -> list[Table]:
         DECISIONS[row["decision"]]: {
             "shared": 100 * row["shared_uar"],
             "apart": 100 * row["disjoint_uar"],
-            "gap": estimate(row["gap"], row["gap_low"], row["gap_high"]),
+            "gap": estimated(row, "gap"),
         }
         for row in found.to_dict("records")
         if row["network"] == NETWORK

@@ -11,12 +11,17 @@ from emometric.papers import mocanu2021_pictures as pictured
 from emometric.papers import mocanu2021_tables as tables
 from emometric.papers.finished import Study
 from emometric.papers.mocanu2021_tables import PAPER, PUBLISHED
+from emometric.papers.shown import Paper, Shown
 from emometric.report.section import Map, Section, Table
 
 TITLE = (
     "Utterance Level Feature Aggregation with Deep Metric Learning for Speech Emotion Recognition"
 )
-CITATION = f"Mocanu, B., Tapu, R. and Zaharia, T. (2021). {TITLE}. Sensors 21(12), 4233."
+ABOUT = Paper(
+    key=PAPER,
+    title=TITLE,
+    citation=f"Mocanu, B., Tapu, R. and Zaharia, T. (2021). {TITLE}. Sensors 21(12), 4233.",
+)
 RESULTS = (
     "accuracy",
     "steps",
@@ -39,6 +44,7 @@ ITEMS = {  # what the studies of params.yaml show
     "margins": "Figure 11",
     "relations": "Alternative relations",
 }
+SOURCE = "speakers"
 TABLE_3 = "Table 3, other systems: our copy of the paper does not say which value is whose"
 
 
@@ -46,36 +52,27 @@ def section(results: Mapping[str, Path], origin: str) -> Section:
     """The paper on the page. results: study key -> its folder of results, other papers' too."""
     done, absent = read(results)
     compared = _compared(done)
-    shown, pictures, maps = [], [], []
+    shown = Shown(missing=[*map(_lacking, absent), TABLE_3])
     for study in compared:
         is_first = study is next(one for one in compared if one.target == study.target)
         suffix = study.target if is_first else f"{study.target}_{tables.protocol(study)}"
-        shown += [
+        shown.tables += [
             tables.table_2(study),
             *_steps(study),
             *grids.peers(study),
             *joined.tables(study, tables.STRATEGIES),
         ]
-        pictures += pictured.of_strategies(study, origin, suffix)
-        maps += _maps(study)
+        shown.pictures += pictured.of_strategies(study, origin, suffix)
+        shown.maps += _maps(study)
     for study in done:
         if tables.varied(study):
-            shown.append(grids.points(study))
-            pictures += pictured.of_points(study, origin)
-    shown += grids.verification(done)
-    pictures += pictured.of_trials(done, origin)
+            shown.tables.append(grids.points(study))
+            shown.pictures += pictured.of_points(study, origin)
+    shown.tables += grids.verification(done)
+    shown.pictures += pictured.of_trials(done, origin)
     if done:
-        shown.append(grids.relations(done[0]))
-    return Section(
-        paper=PAPER,
-        title=TITLE,
-        citation=CITATION,
-        summary=" ".join(tables.said(study) for study in compared),
-        tables=tuple(shown),
-        pictures=tuple(pictures),
-        maps=tuple(maps),
-        missing=(*map(_lacking, absent), TABLE_3),
-    )
+        shown.tables.append(grids.relations(done[0]))
+    return shown.section(ABOUT, " ".join(tables.said(study) for study in compared))
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
@@ -86,8 +83,14 @@ def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
 
 
 def read(results: Mapping[str, Path]) -> tuple[list[Study], list[Study]]:
-    """The studies of this paper that were done, and those that were not."""
-    return finished.read(results, PAPER, RESULTS, text=WORDS)
+    """The studies of this paper that were done, and those that were not.
+
+    They start from a network of speakers; one of emotions is none of the paper's, and what starts
+    from it stands beside the paper whose corpus it is tried on.
+    """
+    found = finished.read(results, PAPER, RESULTS, text=WORDS)
+    done, absent = ([one for one in some if one.source == SOURCE] for some in found)
+    return done, absent
 
 
 def _compared(done: Sequence[Study]) -> list[Study]:

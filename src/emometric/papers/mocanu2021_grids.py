@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from emometric.papers.finished import Study, frame
+from emometric.papers.finished import Study, estimated, frame
 from emometric.papers.mocanu2021_tables import PEERS, STRATEGIES, mean, place, protocol, varied
 from emometric.report.section import Table, estimate
 
@@ -32,7 +32,7 @@ def points(study: Study) -> Table:
         head = tuple(_word(row[name]) for name in names)
         rows[head if len(head) > 1 else head[0]] = {
             "accuracy": mean(pd.Series(row)),
-            "UAR": estimate(row["uar"], row["uar_low"], row["uar_high"]),
+            "UAR": estimated(row, "uar"),
             "minus the published": "published"
             if row["is_reference"]
             else estimate(row["difference"], row["low"], row["high"]),
@@ -83,7 +83,7 @@ def verification(studies: Sequence[Study]) -> list[Table]:
     for row in told.tables["verification"].to_dict("records"):
         before = [row.get(f"untrained_eer{end}", float("nan")) for end in ("", "_low", "_high")]
         rows[str(row["group"])] = {
-            "equal error rate": estimate(row["eer"], row["eer_low"], row["eer_high"]),
+            "equal error rate": estimated(row, "eer"),
             "before training": estimate(*before),
             "speakers": _count(row["n_speakers"]),
             "trials": _count(row["n_trials"]),
@@ -117,7 +117,7 @@ def peers(study: Study) -> list[Table]:
             continue
         row = measured.loc[strategy]
         rows[words] = {
-            "UAR": estimate(row["uar"], row["uar_low"], row["uar_high"]),
+            "UAR": estimated(row, "uar"),
             "accuracy": mean(row),
             "source": "measured here",
         }

@@ -7,6 +7,7 @@ import numpy as np
 from emometric.papers import mocanu2021_tables as tables
 from emometric.papers.finished import Study
 from emometric.papers.mocanu2021_tables import STRATEGIES, varied
+from emometric.papers.shown import Plate, heading
 from emometric.report import cell_figures, component_figures, trial_figure
 from emometric.report.section import Picture
 from emometric.report.style import CorpusHeading
@@ -16,9 +17,7 @@ NUMBERS = {"ravdess": ("7", "8"), "cremad": ("6", "9")}  # of the map, of the co
 
 
 def _heading(study: Study, origin: str, *facts: str) -> CorpusHeading:
-    return CorpusHeading(
-        facts=(study.target, *facts, tables.folds(study), f"{study.scale} scale"), origin=origin
-    )
+    return heading(study, origin, study.target, *facts, tables.folds(study))
 
 
 def of_strategies(study: Study, origin: str, suffix: str) -> list[Picture]:
@@ -41,21 +40,16 @@ def _figure_map(study: Study, origin: str, suffix: str) -> list[Picture]:
     number, _ = NUMBERS.get(study.target, ("6 or 7", ""))
     apart = study.tables["separation"].set_index("strategy")["silhouette"]
     below = {name: f"silhouette {apart[name]:.2f}" for name in LOSSES if name in apart.index}
-    title = f"Figure {number}: embeddings under three losses, {study.target}"
     n_clips = place["clip"].nunique()
-    heading = _heading(study, origin, f"{n_clips} test clips of the first fold")
-    return [
-        Picture(
-            item=f"figure_{number.replace(' ', '_')}_{suffix}",
-            title=title,
-            alt=f"t-SNE of the embeddings of {n_clips} test clips of {study.target} under softmax, "
-            "triplet and emotion triplet loss, coloured by emotion.",
-            data=place,
-            draw=lambda theme: component_figures.maps(
-                place, LOSSES, below, title=title, heading=heading, theme=theme
-            ),
-        )
-    ]
+    plate = Plate(
+        item=f"figure_{number.replace(' ', '_')}_{suffix}",
+        title=f"Figure {number}: embeddings under three losses, {study.target}",
+        heading=_heading(study, origin, f"{n_clips} test clips of the first fold"),
+        alt=f"t-SNE of the embeddings of {n_clips} test clips of {study.target} under softmax, "
+        "triplet and emotion triplet loss, coloured by emotion.",
+        data=place,
+    )
+    return [plate.drawn(component_figures.maps, place, LOSSES, below)]
 
 
 def _figure_confusion(study: Study, origin: str, suffix: str) -> list[Picture]:
@@ -68,7 +62,7 @@ def _figure_confusion(study: Study, origin: str, suffix: str) -> list[Picture]:
     counts = rows.pivot(index="truth", columns="predicted", values="n")
     counts = counts.reindex(index=emotions, columns=emotions).to_numpy(np.int64)
     rate = tuple(float(rates.iloc[0][name]) for name in ("uar", "uar_low", "uar_high"))
-    heading = _heading(study, origin, f"figure {number}", STRATEGIES["S5"])
+    over = _heading(study, origin, f"figure {number}", STRATEGIES["S5"])
     return [
         Picture(
             item=f"figure_{number.replace(' ', '_')}_{suffix}",
@@ -77,7 +71,7 @@ def _figure_confusion(study: Study, origin: str, suffix: str) -> list[Picture]:
             "system, in per cent of the clips of each emotion.",
             data=rows,
             draw=lambda theme: cell_figures.confusion(
-                counts, emotions, rate, confidence=0.95, heading=heading, theme=theme
+                counts, emotions, rate, confidence=0.95, heading=over, theme=theme
             ),
         )
     ]
@@ -88,20 +82,15 @@ def _figure_steps(study: Study, origin: str, suffix: str) -> list[Picture]:
     if found.empty:
         return []
     names = [tables.step_name(row) for row in found.to_dict("records")]
-    title = f"What each step adds to the UAR, {study.target}"
-    heading = _heading(study, origin)
-    return [
-        Picture(
-            item=f"steps_{suffix}",
-            title=title,
-            alt=f"The difference that each step from S1 to S5 makes on {study.target} with its "
-            "interval, and the difference in the paper's table 2.",
-            data=found,
-            draw=lambda theme: component_figures.steps(
-                found, names, title=title, heading=heading, theme=theme
-            ),
-        )
-    ]
+    plate = Plate(
+        item=f"steps_{suffix}",
+        title=f"What each step adds to the UAR, {study.target}",
+        heading=_heading(study, origin),
+        alt=f"The difference that each step from S1 to S5 makes on {study.target} with its "
+        "interval, and the difference in the paper's table 2.",
+        data=found,
+    )
+    return [plate.drawn(component_figures.steps, found, names)]
 
 
 def of_points(study: Study, origin: str) -> list[Picture]:
@@ -109,24 +98,19 @@ def of_points(study: Study, origin: str) -> list[Picture]:
     if not names:
         return []
     number = "10" if set(names) <= {"clusters", "ghosts"} else "11"
-    title = f"Figure {number}: accuracy against {' and '.join(names.values())}, {study.target}"
     table = study.tables["grid"]
     params = study.about["method"]["params"]
     epochs = f"{params['softmax_epochs']} + {params['ending_epochs']} epochs"
-    heading = _heading(study, origin, epochs)
-    return [
-        Picture(
-            item=f"figure_{number}_{study.target}",
-            title=title,
-            alt=f"Mean accuracy on {study.target} against {' and '.join(names.values())}, a panel "
-            "each, with intervals.",
-            data=table,
-            draw=lambda theme: component_figures.grid(
-                table, names, title=title, heading=heading, theme=theme
-            ),
-            stamps=("the published values were chosen by test results",),
-        )
-    ]
+    plate = Plate(
+        item=f"figure_{number}_{study.target}",
+        title=f"Figure {number}: accuracy against {' and '.join(names.values())}, {study.target}",
+        heading=_heading(study, origin, epochs),
+        alt=f"Mean accuracy on {study.target} against {' and '.join(names.values())}, a panel "
+        "each, with intervals.",
+        data=table,
+        stamps=("the published values were chosen by test results",),
+    )
+    return [plate.drawn(component_figures.grid, table, names)]
 
 
 def of_trials(studies: Sequence[Study], origin: str) -> list[Picture]:
@@ -136,18 +120,12 @@ def of_trials(studies: Sequence[Study], origin: str) -> list[Picture]:
     rates = told.tables["verification"]
     data = told.tables["trials"]
     words = f"equal error rate {100 * rates['eer'].iloc[0]:.1f} %" if len(rates) else ""
-    title = "Does the start tell speakers apart?"
-    taught = f"{told.about['source']['n_speakers']} speakers learned"
-    heading = CorpusHeading(facts=(taught, f"{told.scale} scale"), origin=origin)
-    return [
-        Picture(
-            item="verification",
-            title=title,
-            alt="Histogram of the similarity of two utterances of one speaker, and of two "
-            "speakers, who were not trained on.",
-            data=data,
-            draw=lambda theme: trial_figure.trials(
-                data, words, title=title, heading=heading, theme=theme
-            ),
-        )
-    ]
+    plate = Plate(
+        item="verification",
+        title="Does the start tell speakers apart?",
+        heading=heading(told, origin, f"{told.about['source']['n_speakers']} speakers learned"),
+        alt="Histogram of the similarity of two utterances of one speaker, and of two speakers, "
+        "who were not trained on.",
+        data=data,
+    )
+    return [plate.drawn(trial_figure.trials, data, words)]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from emometric import ledger
-from emometric.papers.finished import Study, frame
+from emometric.papers.finished import Study, estimated, frame
 from emometric.report.section import Table, estimate
 
 PAPER = "mocanu2021"
@@ -105,7 +105,7 @@ def table_2(study: Study) -> Table:
             else None,
             ("least to most", "ours"): f"{100 * row['accuracy_min']:.1f} to "
             f"{100 * row['accuracy_max']:.1f}",
-            ("UAR", "ours"): estimate(row["uar"], row["uar_low"], row["uar_high"]),
+            ("UAR", "ours"): estimated(row, "uar"),
         }
     guessed = study.tables["summary"]
     for guess, words in GUESSES.items():
@@ -123,7 +123,7 @@ def table_2(study: Study) -> Table:
 
 def mean(row: pd.Series) -> str:
     """The mean accuracy of the folds with its interval."""
-    return estimate(row["accuracy_mean"], row["accuracy_mean_low"], row["accuracy_mean_high"])
+    return estimated(row, "accuracy_mean")
 
 
 def with_paper(study: Study) -> pd.DataFrame:

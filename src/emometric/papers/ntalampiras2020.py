@@ -8,14 +8,20 @@ import pandas as pd
 
 from emometric import ledger
 from emometric.papers import finished, joined
+from emometric.papers import ntalampiras2020_beyond as beyond
 from emometric.papers import ntalampiras2020_clips as clips
 from emometric.papers import ntalampiras2020_pictures as figures
 from emometric.papers import ntalampiras2020_tables as form
 from emometric.papers.ntalampiras2020_tables import PAPER, PUBLISHED, RULE
-from emometric.report.section import CURVE, Picture, Section, Table, estimate
+from emometric.papers.shown import Paper, Shown
+from emometric.report.section import Section, Table
 
 TITLE = "Speech emotion recognition via learning analogies"
-CITATION = f"Ntalampiras, S. (2021). {TITLE}. Pattern Recognition Letters 144, 21-26."
+ABOUT = Paper(
+    key=PAPER,
+    title=TITLE,
+    citation=f"Ntalampiras, S. (2021). {TITLE}. Pattern Recognition Letters 144, 21-26.",
+)
 TABLES = (
     "accuracy",
     "confusion",
@@ -44,36 +50,22 @@ N_CLIPS, N_REPEATS = 454, 50  # table 2 and section 4.4 of the paper
 def section(results: Mapping[str, Path], origin: str) -> Section:
     """The paper on the page. results: study key -> its folder of results, other papers' too."""
     done, missing = _read(results)
-    tables: list[Table] = []
-    pictures: list[Picture] = []
+    shown = Shown(missing=missing)
     if study := done.get(EMODB):
-        own, drawn, lacking = _of_emodb(study, origin)
-        own += joined.tables(study, {name: form.variant_words(name) for name in _systems(study)})
-        tables, pictures, missing = tables + own, pictures + drawn, missing + lacking
+        shown.add(_of_emodb(study, origin))
+        shown.tables += [*_joined(study), *beyond.tables(results, study.target)]
     for key, item, what in ((SPEAKERS, "4a", "speakers"), (EMOTIONS, "4b", "emotions")):
         if study := done.get(key):
-            tables.append(form.curve(study, f"fig {item}", what))
-            pictures.append(figures.curve(study, item, what, origin))
+            shown.tables.append(form.curve(study, f"fig {item}", what))
+            shown.pictures.append(figures.curve(study, item, what, origin))
+            shown.curves.append(_curve(study))
     study = done.get(UNKNOWN)
     if study and len(study.tables["open_set"]):
-        tables.append(form.open_set(study))
-        pictures += figures.open_set(study, origin)
+        shown.tables.append(form.open_set(study))
+        shown.pictures += figures.open_set(study, origin)
     elif study:
-        missing.append(f"{ITEMS[UNKNOWN]}: nobody validates, so that no threshold is chosen")
-    return Section(
-        paper=PAPER,
-        title=TITLE,
-        citation=CITATION,
-        summary=_summary(done),
-        tables=tuple(tables),
-        pictures=tuple(pictures),
-        missing=tuple(missing),
-        curves=_curves(done),
-    )
-
-
-def _systems(study: finished.Study) -> list[str]:
-    return study.tables["joined"]["system"].tolist()
+        shown.missing.append(f"{ITEMS[UNKNOWN]}: nobody validates, so that no threshold is chosen")
+    return shown.section(ABOUT, _summary(done))
 
 
 def ours(results: Mapping[str, Path]) -> list[ledger.Ours]:
@@ -96,21 +88,28 @@ def _read(results: Mapping[str, Path]) -> tuple[dict[str, finished.Study], list[
     return {study.key: study for study in done}, missing
 
 
-def _of_emodb(study: finished.Study, origin: str) -> tuple[list[Table], list[Picture], list[str]]:
+def _of_emodb(study: finished.Study, origin: str) -> Shown:
     """Leave one speaker out: tables, figures, and what the study kept nothing for."""
     names = study.about["emotions"]
-    tables, missing = [form.accuracy(study)], []
-    pictures, lacking = clips.of_clips(study, origin)
+    shown, of_clips = Shown(tables=[form.accuracy(study)]), clips.of_clips(study, origin)
     if study.rows("confusion", variant=PUBLISHED, rule=RULE).empty:
-        missing.append("Tables 1 and 3: the study does not train the network as published")
-        return tables, pictures, missing + lacking
+        shown.missing.append("Tables 1 and 3: the study does not train the network as published")
+        shown.add(of_clips)
+        return shown
     if len(study.rows("similarity", variant=PUBLISHED)):
-        tables += [form.table_1(study), form.table_3(study, names)]
-        tables.append(form.similarities(study, names))
+        shown.tables += [form.table_1(study), form.table_3(study, names)]
+        shown.tables.append(form.similarities(study, names))
     else:
-        tables.append(form.table_3(study, names))
-        missing.append("Table 1, Ms and Md: the study counted no pairs")
-    return tables, pictures + figures.matrices(study, names, origin), missing + lacking
+        shown.tables.append(form.table_3(study, names))
+        shown.missing.append("Table 1, Ms and Md: the study counted no pairs")
+    shown.add(of_clips)
+    shown.pictures += figures.matrices(study, names, origin)
+    return shown
+
+
+def _joined(study: finished.Study) -> list[Table]:
+    systems = study.tables["joined"]["system"]
+    return joined.tables(study, {name: form.variant_words(name) for name in systems})
 
 
 def _summary(done: Mapping[str, finished.Study]) -> str:
@@ -187,28 +186,21 @@ def _differs(item: str, row: Mapping, study: finished.Study) -> str:
     return "; ".join(said)
 
 
-def _curves(done: Mapping[str, finished.Study]) -> pd.DataFrame:
+def _curve(study: finished.Study) -> pd.DataFrame:
     """Figure 4 for `dvc plots`: mean and deviation over the repeats."""
-    parts = []
-    for key in (SPEAKERS, EMOTIONS):
-        if key not in done:
-            continue
-        rows = done[key].tables["curve"]
-        spread = rows["accuracy_sd"].fillna(0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "study": key,
-                    "series": rows["variant"] + " " + rows["rule"],
-                    "x": rows["n_known"],
-                    "value": rows["accuracy"],
-                    "low": rows["accuracy"] - spread,
-                    "high": rows["accuracy"] + spread,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CURVE))
+    rows = study.tables["curve"]
+    spread = rows["accuracy_sd"].fillna(0)
+    return pd.DataFrame(
+        {
+            "study": study.key,
+            "series": rows["variant"] + " " + rows["rule"],
+            "x": rows["n_known"],
+            "value": rows["accuracy"],
+            "low": rows["accuracy"] - spread,
+            "high": rows["accuracy"] + spread,
+        }
+    )
 
 
 def _words(row: Mapping) -> str:
-    return estimate(row["accuracy"], row["accuracy_low"], row["accuracy_high"])
+    return finished.estimated(row, "accuracy")

@@ -1,13 +1,15 @@
 """ntalampiras2020's figures 2, 3 and 5: what the network hears of single clips, and its maps."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from emometric import emotions as vocabulary
 from emometric.papers import finished
 from emometric.papers.ntalampiras2020_tables import PUBLISHED
+from emometric.papers.shown import Plate, Shown, heading
 from emometric.report import clip_pictures
-from emometric.report.section import Picture
 from emometric.report.style import CorpusHeading
 from emometric.studies import clip_maps
 
@@ -17,72 +19,55 @@ AXES = {  # of figures 2 and 3: columns, rows
     "input": ("time: the whole clip", "Mel frequency"),
     "modulation": ("modulation frequency", "acoustic frequency"),
 }
+NOTE_5 = (
+    "Rows of a panel: frequency, lowest first. Layers: mean |activation| over the channels. "
+    "Occlusion: how far the logit of the similarity to the most similar training clip of the same "
+    "emotion falls when the region is masked."
+)
 
 
-def of_clips(study: finished.Study, origin: str) -> tuple[list[Picture], list[str]]:
+def of_clips(study: finished.Study, origin: str) -> Shown:
     """Figures 2, 3 and 5, and a line for each that the study kept nothing for."""
     found = study.rows("maps", variant=PUBLISHED)
-    pictures, missing = [], []
+    shown = Shown()
     for kind, item, words in (
         ("input", "2", "log-Mel spectrogram of a clip of each emotion"),
         ("modulation", "3", "modulation spectrogram of a clip of each emotion"),
     ):
         own = found[found["kind"] == kind]
         if own.empty:
-            missing.append(f"Figure {item}: the study kept no {words}")
+            shown.missing.append(f"Figure {item}: the study kept no {words}")
             continue
-        title, heading = f"Figure {item}: {words}", heading_of(study, origin, "fold 0")
-        pictures.append(
-            Picture(
-                item=f"figure_{item}",
-                title=title,
-                alt=f"The {words}, side by side.",
-                data=_pixels(own),
-                draw=_inputs(own, AXES[kind], title, heading),
-            )
+        plate = Plate(
+            item=f"figure_{item}",
+            title=f"Figure {item}: {words}",
+            heading=heading_of(study, origin, "fold 0"),
+            alt=f"The {words}, side by side.",
+            data=_pixels(own),
         )
+        shown.pictures.append(plate.drawn(clip_pictures.inputs, _by_emotion(own), AXES[kind]))
     rows = _layers(found)
     if not rows:
-        missing.append("Figure 5: the study kept no activation maps")
-        return pictures, missing
-    title = "Figure 5: activation maps of each layer, by emotion"
-    heading = heading_of(study, origin, "the clips of figure 2")
+        shown.missing.append("Figure 5: the study kept no activation maps")
+        return shown
     kinds = found["kind"].str.startswith(LAYER) | found["kind"].str.contains(OCCLUSION)
-    pictures.append(
-        Picture(
-            item="figure_5",
-            title=title,
-            alt="Mean activation of each convolutional layer for a clip of each emotion, and how "
-            "far a similarity falls when a region is masked.",
-            data=_pixels(found[kinds]),
-            draw=lambda theme: clip_pictures.maps(
-                rows,
-                [words for words in rows if "occlusion" in words],
-                note="Rows of a panel: frequency, lowest first. Layers: mean |activation| over the "
-                "channels. Occlusion: how far the logit of the similarity to the most similar "
-                "training clip of the same emotion falls when the region is masked.",
-                title=title,
-                heading=heading,
-                theme=theme,
-            ),
-        )
+    plate = Plate(
+        item="figure_5",
+        title="Figure 5: activation maps of each layer, by emotion",
+        heading=heading_of(study, origin, "the clips of figure 2"),
+        alt="Mean activation of each convolutional layer for a clip of each emotion, and how far a "
+        "similarity falls when a region is masked.",
+        data=_pixels(found[kinds]),
     )
-    return pictures, missing
+    masked = [words for words in rows if "occlusion" in words]
+    shown.pictures.append(plate.drawn(partial(clip_pictures.maps, note=NOTE_5), rows, masked))
+    return shown
 
 
 def heading_of(study: finished.Study, origin: str, fact: str) -> CorpusHeading:
     """What stands over a figure: corpus, emotions, one fact more, and the scale."""
     n_emotions = f"{len(study.about['emotions'])} emotions"
-    return CorpusHeading(
-        facts=(study.target, n_emotions, fact, f"{study.scale} scale"), origin=origin
-    )
-
-
-def _inputs(own: pd.DataFrame, labels: tuple[str, str], title: str, heading: CorpusHeading):
-    pictures = _by_emotion(own)
-    return lambda theme: clip_pictures.inputs(
-        pictures, labels, title=title, heading=heading, theme=theme
-    )
+    return heading(study, origin, study.target, n_emotions, fact)
 
 
 def _layers(found: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:

@@ -1,6 +1,7 @@
 """ntalampiras2020's figure 4, its matrices of emotions, and the open dictionary, as pictures."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -17,9 +18,9 @@ from emometric.papers.ntalampiras2020_tables import (
     variant_words,
     variants,
 )
+from emometric.papers.shown import Plate
 from emometric.report import analogy_figures, open_set_figures
 from emometric.report.section import Picture
-from emometric.report.style import CorpusHeading
 
 # Of each rate of the open dictionary what a guess reaches; the two of the classes have no such.
 GUESSES = {"auroc": 0.5, "fpr_at_95_tpr": 0.95}
@@ -27,7 +28,7 @@ GUESSES = {"auroc": 0.5, "fpr_at_95_tpr": 0.95}
 
 def matrices(study: finished.Study, names: Sequence[str], origin: str) -> list[Picture]:
     """Table 3 as a figure beside the paper's; Ms and Md."""
-    ours, heading = confusion(study, names), heading_of(study, origin, "leave one speaker out")
+    over = heading_of(study, origin, "leave one speaker out")
     paper = pd.DataFrame(
         [
             [
@@ -39,38 +40,34 @@ def matrices(study: finished.Study, names: Sequence[str], origin: str) -> list[P
         index=list(names),
         columns=list(names),
     )
-    panels = {"the paper": paper / 100, "ours": ours}
-    note = "Per cent of the clips of each spoken emotion."
-    found = [
-        _matrix_picture(
-            "table_3",
-            "Table 3: what each emotion is taken for",
-            panels,
-            ("spoken", "taken for"),
-            note,
-            heading,
-        )
-    ]
+    panels = {"the paper": paper / 100, "ours": confusion(study, names)}
+    plate = Plate(
+        item="table_3",
+        title="Table 3: what each emotion is taken for",
+        heading=over,
+        alt=_side_by_side(panels),
+        data=_below(panels, "spoken"),
+    )
+    figure = partial(analogy_figures.matrices, note="Per cent of the clips of each spoken emotion.")
+    found = [plate.drawn(figure, panels, ("spoken", "taken for"))]
     similar = pair_rates(study, names)
     if similar.notna().any(axis=None):
         panels = {"Ms: found similar": similar, "Md: found dissimilar": 1 - similar}
-        note = "Per cent of the pairs of a test and a support clip; similar from 0.5 on."
-        found.append(
-            _matrix_picture(
-                "similarities",
-                "Section 4.3: pairs found similar, and dissimilar",
-                panels,
-                ("test clip", "support clip"),
-                note,
-                heading,
-            )
+        plate = Plate(
+            item="similarities",
+            title="Section 4.3: pairs found similar, and dissimilar",
+            heading=over,
+            alt=_side_by_side(panels),
+            data=_below(panels, "test clip"),
         )
+        note = "Per cent of the pairs of a test and a support clip; similar from 0.5 on."
+        figure = partial(analogy_figures.matrices, note=note)
+        found.append(plate.drawn(figure, panels, ("test clip", "support clip")))
     return found
 
 
 def curve(study: finished.Study, item: str, what: str, origin: str) -> Picture:
     """Figure 4a or 4b: accuracy against the number of known speakers or emotions."""
-    title = f"Figure {item}: accuracy by the number of known {what}"
     table = study.tables["curve"]
     table = table.assign(series=table["variant"] + " " + table["rule"])
     names = variants(study, "curve")
@@ -89,15 +86,15 @@ def curve(study: finished.Study, item: str, what: str, origin: str) -> Picture:
         chance=1 / len(study.about["emotions"]),
         x_label=f"known {what}",
     )
-    heading = heading_of(study, origin, _repeats(int(table["n_runs"].max())))
-    return Picture(
+    plate = Plate(
         item=f"figure_{item}",
-        title=title,
+        title=f"Figure {item}: accuracy by the number of known {what}",
+        heading=heading_of(study, origin, _repeats(int(table["n_runs"].max()))),
         alt=f"Mean accuracy with its standard deviation over the repeats, rising or falling with "
         f"the number of known {what}, above a line for chance.",
         data=table.drop(columns="series"),
-        draw=lambda theme: analogy_figures.curve(lines, title=title, heading=heading, theme=theme),
     )
+    return plate.drawn(analogy_figures.curve, lines)
 
 
 def open_set(study: finished.Study, origin: str) -> list[Picture]:
@@ -107,34 +104,26 @@ def open_set(study: finished.Study, origin: str) -> list[Picture]:
     panels = {rate: (words, GUESSES.get(rate, float("nan"))) for rate, words in RATES.items()}
     stream = study.rows("stream", variant=variant)
     first = stream[(stream["fold"] == stream["fold"].min()) & (stream["repeat"] == 0)]
-    heading = heading_of(study, origin, f"{stream['fold'].nunique()} folds of speakers")
-    titles = (
-        "Section 3.4: each emotion in turn unknown to the dictionary",
-        "Section 3.4: clips stream past a dictionary that lacks an emotion",
+    of_rates = Plate(
+        item="open_set",
+        title="Section 3.4: each emotion in turn unknown to the dictionary",
+        heading=heading_of(study, origin, f"{stream['fold'].nunique()} folds of speakers"),
+        alt="For each unknown emotion dots with intervals: AUROC, false positive rate, accuracy on "
+        "known emotions, purity and coverage of founded classes.",
+        data=rates,
     )
-    of_first = heading_of(study, origin, f"fold {stream['fold'].min()}")
+    of_stream = Plate(
+        item="stream",
+        title="Section 3.4: clips stream past a dictionary that lacks an emotion",
+        heading=heading_of(study, origin, f"fold {stream['fold'].min()}"),
+        alt="Similarity of each arriving clip to the support against its place in the stream, with "
+        "the threshold and rings around clips that found a class, a panel for each unknown "
+        "emotion.",
+        data=first,
+    )
     return [
-        Picture(
-            item="open_set",
-            title=titles[0],
-            alt="For each unknown emotion dots with intervals: AUROC, false positive rate, "
-            "accuracy on known emotions, purity and coverage of founded classes.",
-            data=rates,
-            draw=lambda theme: open_set_figures.rates(
-                rates, panels, title=titles[0], heading=heading, theme=theme
-            ),
-        ),
-        Picture(
-            item="stream",
-            title=titles[1],
-            alt="Similarity of each arriving clip to the support against its place in the stream, "
-            "with the threshold and rings around clips that found a class, a panel for each "
-            "unknown emotion.",
-            data=first,
-            draw=lambda theme: open_set_figures.streams(
-                first, title=titles[1], heading=of_first, theme=theme
-            ),
-        ),
+        of_rates.drawn(open_set_figures.rates, rates, panels),
+        of_stream.drawn(open_set_figures.streams, first),
     ]
 
 
@@ -142,27 +131,16 @@ def _repeats(n: int) -> str:
     return "1 repeat" if n == 1 else f"{n} repeats"
 
 
-def _matrix_picture(
-    item: str,
-    title: str,
-    panels: Mapping[str, pd.DataFrame],
-    labels: tuple[str, str],
-    note: str,
-    heading: CorpusHeading,
-) -> Picture:
+def _side_by_side(panels: Mapping[str, pd.DataFrame]) -> str:
+    return f"Two matrices of emotions: {' and '.join(panels)}."
+
+
+def _below(panels: Mapping[str, pd.DataFrame], label: str) -> pd.DataFrame:
+    """The panels one below the other; label: of the rows."""
     parts = [
-        table.rename_axis(labels[0]).reset_index().assign(panel=name)
-        for name, table in panels.items()
+        table.rename_axis(label).reset_index().assign(panel=name) for name, table in panels.items()
     ]
-    return Picture(
-        item=item,
-        title=title,
-        alt=f"Two matrices of emotions: {' and '.join(panels)}.",
-        data=pd.concat(parts, ignore_index=True),
-        draw=lambda theme: analogy_figures.matrices(
-            panels, labels, note=note, title=title, heading=heading, theme=theme
-        ),
-    )
+    return pd.concat(parts, ignore_index=True)
 
 
 def _points() -> list[analogy_figures.Point]:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from emometric import ledger
 from emometric.papers import finished
-from emometric.report.section import Table, estimate
+from emometric.papers.finished import estimated
+from emometric.report.section import Table
 
 PAPER = "ntalampiras2020"
 PUBLISHED, RULE = "published", "max"
@@ -57,9 +58,9 @@ def accuracy(study: finished.Study) -> Table:
             is_ours = (variant, rule) == (PUBLISHED, RULE)
             rows[variant_words(variant), "" if "svm" in variant else words] = {
                 "paper": _paper("text 4.4", "known_speakers=9") if is_ours else None,
-                "ours": _estimate(row, "accuracy"),
-                "UAR": _estimate(row, "uar"),
-                "UAR over published": "" if pd.isna(row["gain"]) else _estimate(row, "gain"),
+                "ours": estimated(row, "accuracy"),
+                "UAR": estimated(row, "uar"),
+                "UAR over published": "" if pd.isna(row["gain"]) else estimated(row, "gain"),
                 "p": "" if pd.isna(row["p"]) else f"{row['p']:.3f}",
                 "majority, UAR": 100 * beside["majority_uar"],
                 "speaker lookup, UAR": 100 * beside["speaker_lookup_uar"],
@@ -83,13 +84,13 @@ def table_1(study: finished.Study) -> Table:
             row = study.rows("similarity", variant=PUBLISHED, relation=relation).iloc[0]
             cells = rows.setdefault(presented, {})
             cells[predicted, "paper"] = _paper("table 1", relation)
-            cells[predicted, "ours"] = _estimate(row, "rate")
+            cells[predicted, "ours"] = estimated(row, "rate")
     row = study.rows("similarity", variant=PUBLISHED, relation="mean of the diagonal").iloc[0]
     return Table(
         title="Table 1: pairs of a test and a support clip, in per cent",
         rows=finished.frame(rows, "presented"),
         note="Heads: what the network says, similar from 0.5 on. Average recognition rate: the "
-        f"paper {_paper('table 1', 'mean of the diagonal'):g}, ours {_estimate(row, 'rate')}. All "
+        f"paper {_paper('table 1', 'mean of the diagonal'):g}, ours {estimated(row, 'rate')}. All "
         f"{int(row['n_pairs'])} pairs of all folds. {OVER_SPEAKERS}",
     )
 
@@ -159,7 +160,7 @@ def open_set(study: finished.Study) -> Table:
     for variant in variants(study, "open_set"):
         for row in study.rows("open_set", variant=variant).to_dict("records"):
             rows[variant_words(variant), row["unknown"]] = {
-                **{words: _estimate(row, rate) for rate, words in RATES.items()},
+                **{words: estimated(row, rate) for rate, words in RATES.items()},
                 "classes founded": int(row["n_founded"]),
                 "clips": int(row["n_clips"]),
             }
@@ -209,7 +210,3 @@ def _spread(row: Mapping) -> str:
     if pd.isna(row["accuracy_low"]):
         return words
     return f"{words} ({100 * row['accuracy_low']:.1f} to {100 * row['accuracy_high']:.1f})"
-
-
-def _estimate(row: Mapping, value: str) -> str:
-    return estimate(row[value], row[f"{value}_low"], row[f"{value}_high"])

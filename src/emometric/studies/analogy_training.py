@@ -16,6 +16,7 @@ from emometric.losses import pairwise_similarity, softmax
 from emometric.studies import analogy_maps
 from emometric.studies.analogy_pictures import Extracted, Pictures
 from emometric.studies.augmentation import Augmentation
+from emometric.studies.one_thread import seeded
 from emometric.studies.siamese_training import draw
 
 PAIRS = ("all", "sampled")
@@ -119,26 +120,19 @@ class Network(nn.Module):
 def train(job: Job, tick: Callable[[], object] = lambda: None) -> Trained:
     """Train one network on one thread, so that the number of cores does not show."""
     device = torch.device(job.device)
-    state = int(np.random.SeedSequence(job.seed).generate_state(1, np.uint64)[0] >> 1)
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(state)
-        torch.set_num_threads(1)
-        try:
-            pictures = {
-                name: job.pictures[name].standardised(job.roles["train"], device)
-                for name in job.recipe.features
-            }
-            network = Network(job.recipe, pictures, job.n_emotions).to(device)
-            epochs, auroc = _fit(network, pictures, job, np.random.default_rng(job.seed))
-            embedding = embed(network.twin, pictures, np.arange(len(job.emotion)))
-            trained = _left(network, embedding, epochs, auroc)
-            if job.is_shown:
-                shown = analogy_maps.shown(trained.similarity, job.emotion, job.roles)
-                maps = analogy_maps.draw(network.twin, network.pairwise, pictures, shown)
-                trained = _left(network, embedding, epochs, auroc, maps)
-        finally:
-            torch.set_num_threads(threads)
+    with seeded(job.seed, device):
+        pictures = {
+            name: job.pictures[name].standardised(job.roles["train"], device)
+            for name in job.recipe.features
+        }
+        network = Network(job.recipe, pictures, job.n_emotions).to(device)
+        epochs, auroc = _fit(network, pictures, job, np.random.default_rng(job.seed))
+        embedding = embed(network.twin, pictures, np.arange(len(job.emotion)))
+        trained = _left(network, embedding, epochs, auroc)
+        if job.is_shown:
+            shown = analogy_maps.shown(trained.similarity, job.emotion, job.roles)
+            maps = analogy_maps.draw(network.twin, network.pairwise, pictures, shown)
+            trained = _left(network, embedding, epochs, auroc, maps)
     tick()
     return trained
 

@@ -1,7 +1,6 @@
 """Train stacks of denoising autoencoders whose latent distances follow labels (das2022)."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 from emometric.layers.autoencoder import StackedAutoencoder
 from emometric.layers.continuous_metric import metric
 from emometric.layers.stacked import StackedAdam, generators, per_cell_mean
+from emometric.studies.one_thread import one_thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def train(
     returned are means over the batches of the last epoch. On a CPU one thread computes: so many
     small products gain nothing from more, and the bytes do not depend on the number of cores.
     """
-    with _one_thread():
+    with one_thread():
         return _train(tasks, streams, schedule, device)
 
 
@@ -99,18 +99,8 @@ def _train(
 def encode(stack: StackedAutoencoder, place: int, values: np.ndarray, device: str) -> np.ndarray:
     """Latents of clean values under one network of the stack: (n, width) -> (n, dim) float32."""
     inputs = torch.from_numpy(values.astype(np.float32)).to(device)
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         return stack.encode_one(place, inputs).cpu().numpy()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Epochs:

@@ -1,13 +1,10 @@
 """Run a study: every cell of its grid, group by group; what is kept is not trained again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from emometric.errors import StoreError
 from emometric.studies import tables
@@ -85,18 +82,6 @@ def run(
                 )
         tick(len(cells))
         yield from outcomes
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Inside, torch works on one thread: the number of cores does not show in the bits, and small
-    networks are faster so (two threads took longer than one on a busy machine)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check(outcomes: Sequence[Outcome], cells: Sequence[Cell], method: Method) -> None:

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from emometric import metrics, parts
 from emometric.layers.windowed import Windowed, WindowParams
+from emometric.studies.one_thread import seeded
 
 PHASES = ("softmax", "triplet")  # kumar2021, section III-B, phase II, a and b
 _EMBEDDED_FRAMES = 60_000  # of a batch of clips, padding included: bounds the memory
@@ -125,24 +126,14 @@ class Trained:
 def train(job: Job, tick: Callable[[], object] = lambda: None) -> Trained:
     """Train a network on one thread, so that the number of cores does not show."""
     device = torch.device(job.device)
-    state = int(np.random.SeedSequence(job.seed).generate_state(1, np.uint64)[0] >> 1)
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(state)
-        torch.set_num_threads(1)
-        try:
-            encoder = parts.load("encoders", job.network).Encoder(
-                job.window, job.frames[0].shape[1]
-            )
-            network = Classified(encoder, job.window.dim, job.n_emotions, job.schedule.scale).to(
-                device
-            )
-            frames = Frames(job.frames, job.emotion, device)
-            roles = (job.roles["train"], job.roles["valid"])
-            accuracy = fit(network, frames, roles, job.schedule, np.random.default_rng(job.seed))
-            embedding = embed(network, frames, np.arange(len(job.emotion)))
-        finally:
-            torch.set_num_threads(threads)
+    with seeded(job.seed, device):
+        encoder = parts.load("encoders", job.network).Encoder(job.window, job.frames[0].shape[1])
+        network = Classified(encoder, job.window.dim, job.n_emotions, job.schedule.scale)
+        network.to(device)
+        frames = Frames(job.frames, job.emotion, device)
+        roles = (job.roles["train"], job.roles["valid"])
+        accuracy = fit(network, frames, roles, job.schedule, np.random.default_rng(job.seed))
+        embedding = embed(network, frames, np.arange(len(job.emotion)))
     tick()
     return Trained(embedding=embedding, prototypes=network.prototypes(), accuracy=accuracy)
 
