@@ -215,8 +215,9 @@ def test_a_lost_or_damaged_index_is_made_anew(cache, damage):
         path.write_bytes(path.read_bytes()[:5000])
     elif damage == "earlier form":
         path.unlink()
-        with contextlib.closing(sqlite3.connect(cache.folder / cache_index.EARLIER)) as earlier:
-            earlier.executescript(EARLIER)
+        for name in cache_index.EARLIER:
+            with contextlib.closing(sqlite3.connect(cache.folder / name)) as earlier:
+                earlier.executescript(EARLIER)
     else:
         data = bytearray(path.read_bytes())
         data[4096:] = os.urandom(len(data) - 4096)
@@ -227,20 +228,26 @@ def test_a_lost_or_damaged_index_is_made_anew(cache, damage):
     with again(cache) as other:
         check(other, names)
         np.testing.assert_array_equal(other.get(NAME), np.ones(2))
-    assert not (cache.folder / cache_index.EARLIER).exists()
+    assert not any((cache.folder / name).exists() for name in cache_index.EARLIER)
+
+
+def changed_byte(place):
+    return lambda head: head[:place] + bytes([head[place] ^ 1]) + head[place + 1 :]
 
 
 @pytest.mark.parametrize(
     "change",
-    ["dtype = '<f4'", "shape = '7'", "shape = 'x'", "digest = x'00'", "crc = crc + 1",
-     "start = start + 1", "start = -5", "pack = 7", "checksum = NULL"],
+    [*map(changed_byte, [0, 5, 22, 30, 45, -3, -1]), lambda head: head[:40],
+     lambda head: head + b",1", lambda _: b"", lambda _: "text", lambda _: 7, lambda _: None],
 )  # fmt: skip
 def test_a_changed_row_of_the_index_is_noticed(cache, change):
     """SQLite does not notice it; what is computed again takes its place."""
     names = fill(cache)
     cache.close()
+    key = bytes.fromhex(names[3])
     with contextlib.closing(sqlite3.connect(cache.folder / cache_index.FILE)) as index:
-        index.execute(f"UPDATE heads SET {change} WHERE key = ?", (bytes.fromhex(names[3]),))
+        (head,) = index.execute("SELECT head FROM heads WHERE key = ?", (key,)).fetchone()
+        index.execute("UPDATE heads SET head = ? WHERE key = ?", (change(head), key))
         index.commit()
     with again(cache) as other:
         assert set(other.heads(names)) == set(names) - {names[3]}

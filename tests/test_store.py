@@ -3,12 +3,11 @@
 import pickle
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import store
+from emometric import shards, store
 from emometric.errors import StoreError
 
 
@@ -74,12 +73,34 @@ def test_bytes_do_not_hang_on_the_clock(tmp_path, monkeypatch):
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
-def test_shards_hold_whole_rows_up_to_their_size(tmp_path):
-    made = [(f"{number}", np.zeros((4, 2), np.int16)) for number in range(5)]  # 16 bytes each
-    store.write_ragged(tmp_path, [*made, ("9", np.zeros((40, 2)))], dtype="int16", shard_bytes=40)
-    index = pq.read_table(tmp_path / "index.parquet").to_pydict()
-    assert index["shard"] == [0, 0, 1, 1, 2, 3]
-    assert index["row"] == [0, 1, 0, 1, 0, 0]
+def grouped(sizes, shard_bytes):
+    return list(shards.grouped(sizes.items(), lambda row: row, shard_bytes))
+
+
+SIZES = st.dictionaries(st.text(max_size=5), st.integers(0, 300), max_size=40)
+
+
+@given(sizes=SIZES, shard_bytes=st.integers(1, 500))
+def test_shards_hold_whole_rows_up_to_their_size(sizes, shard_bytes):
+    groups = grouped(sizes, shard_bytes)
+    assert [row for group in groups for row in group] == list(sizes.items())
+    assert all(groups)
+    for group in groups:
+        assert sum(size for _, size in group) <= shard_bytes or len(group) == 1
+
+
+def test_shards_are_an_eighth_of_the_most_on_average():
+    sizes = {f"emodb/{number:05d}": 900 + number % 200 for number in range(20_000)}
+    mean = np.mean([sum(size for _, size in group) for group in grouped(sizes, 160_000)])
+    assert 16_000 < mean < 24_000
+
+
+def test_a_row_more_changes_a_shard_or_two():
+    sizes = {f"ravdess/{number:05d}": 1000 for number in range(5000)}
+    for place in range(3, 5000, 499):
+        more = dict(sorted({**sizes, f"ravdess/{place:05d}+": 1000}.items()))
+        before, after = ({tuple(group) for group in grouped(one, 160_000)} for one in (sizes, more))
+        assert 1 <= len(after - before) <= 3 and len(before - after) <= 2
 
 
 def test_numpy_reads_the_shards_without_pickle(tmp_path):

@@ -1,10 +1,10 @@
 """Keep what was computed for a clip, so that a rerun computes only what is new.
 
 `<root>/clips/<part>/<version>/` holds packs of many entries, `<2 hex digits>/<name>.pack`, and
-`heads.sqlite`, which says what each key's entry is and where it lies. A worker writes a pack aside
-and moves it to `new/`; whoever owns the run enters its keys into the index, then moves it to its
-place. The index follows from the packs: without it, or where it is damaged, it is made anew. What
-it says is compared with the entry's own line when the values are read.
+`entries.sqlite`, which says what each key's entry is and where it lies. A worker writes a pack
+aside and moves it to `new/`; whoever owns the run enters its keys into the index, then moves it to
+its place. The index follows from the packs: without it, or where it is damaged, it is made anew.
+What it says is compared with the entry's own line when the values are read.
 """
 
 import hashlib
@@ -34,6 +34,7 @@ _NEW = "new"
 _AT_ONCE = 2**14  # entries that wait in memory for the index
 _DAY_S = 86400.0  # so often it is noted that a pack is in use
 _encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
+_quoted = json.encoder.encode_basestring_ascii  # what it does to text
 
 
 def key(content: str, settings: Mapping[str, Any], version: str) -> str:
@@ -48,17 +49,22 @@ def key(content: str, settings: Mapping[str, Any], version: str) -> str:
     return _digest(_encode([content, settings, version]))
 
 
-def keys(settings: Mapping[str, Any], version: str, own: str) -> Callable[[str, Any], str]:
-    """`key` of many clips, of which each has its own value of one setting; takes half as long.
+def keys(settings: Mapping[str, Any], version: str, own: str | None) -> Callable[[str, Any], str]:
+    """`key` of many clips, of which each may have its own value of one setting; takes a third.
 
-    What is returned takes the content and that value.
+    What is returned takes the content and that value, which counts for nothing where own is None.
 
     >>> keys({"x": 1}, "1", "y")("a", 2) == key("a", {"x": 1, "y": 2}, "1")
     True
+    >>> keys({"x": 1}, "1", None)("a", 2) == key("a", {"x": 1}, "1")
+    True
     """
+    if own is None:
+        rest = _encode([settings, version]).removeprefix("[")
+        return lambda content, _: _digest(f"[{_quoted(content)}, {rest}")
     mark = uuid.uuid4().hex
     before, after = _encode([{**settings, own: mark}, version]).removeprefix("[").split(f'"{mark}"')
-    return lambda content, value: _digest(f"[{_encode(content)}, {before}{_encode(value)}{after}")
+    return lambda content, value: _digest(f"[{_quoted(content)}, {before}{_encode(value)}{after}")
 
 
 @dataclass(frozen=True)
@@ -243,7 +249,8 @@ class ClipCache:
                 self._throw_away(error)
                 return self._opened()
             if is_new:
-                (self.folder / cache_index.EARLIER).unlink(missing_ok=True)
+                for name in cache_index.EARLIER:
+                    (self.folder / name).unlink(missing_ok=True)
             for file in self.folder.glob(f"{'*' if is_new else _NEW}/[!.]*{SUFFIX}"):
                 self.adopt(file.stem)
                 if len(self._adopted) > _AT_ONCE:

@@ -83,7 +83,8 @@ def leftovers(root: str | Path) -> Iterator[Path]:
                 n_packs += file.name.endswith(SUFFIX)
         if not n_packs:
             yield from folder.glob(f"{cache_index.FILE}*")
-            yield from folder.glob(f"{cache_index.EARLIER}*")
+            for name in cache_index.EARLIER:
+                yield from folder.glob(f"{name}*")
     for part in _folders(root):
         for shard in _folders(part.path):
             if re.fullmatch("[0-9a-f]{2}", shard.name):

@@ -6,16 +6,19 @@ it for too long.
 """
 
 import sqlite3
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from emometric.packs import Head
 
-FILE = "heads.sqlite"
-EARLIER = "index.sqlite"  # of an earlier form, which said nothing but the place
+FILE = "entries.sqlite"
+EARLIER = ("index.sqlite", "heads.sqlite")  # of earlier forms
 _PATIENCE_S = 5.0  # for another process that writes
 _ASKED = 500  # keys in one question
+_CHECK = struct.Struct("<I")
+_NUMBERS = struct.Struct("<16sI16sQ")  # digest, CRC of the values, pack, where they start
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -26,8 +29,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         index.execute("PRAGMA synchronous = OFF")  # it can be made anew
         index.execute(
-            "CREATE TABLE IF NOT EXISTS heads (key BLOB PRIMARY KEY, dtype TEXT, shape TEXT, "
-            "digest BLOB, crc INTEGER, pack BLOB, start INTEGER, checksum INTEGER) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS heads (key BLOB PRIMARY KEY, head BLOB) WITHOUT ROWID"
         )
         index.execute("BEGIN")  # as long as which nobody else changes its length
         (n_pages,), (page_bytes,) = (
@@ -46,9 +48,7 @@ def enter(index: sqlite3.Connection, heads: Iterable[Head]) -> None:
     """Add entries, or put them in place of others with the same key; all or none."""
     try:
         index.execute("BEGIN IMMEDIATE")
-        index.executemany(
-            "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, heads)
-        )
+        index.executemany("INSERT OR REPLACE INTO heads VALUES (?, ?)", map(_row, heads))
         index.execute("COMMIT")
     except sqlite3.OperationalError:
         if index.in_transaction:
@@ -61,31 +61,25 @@ def find(index: sqlite3.Connection, keys: Sequence[str]) -> Iterator[Head]:
     for start in range(0, len(keys), _ASKED):
         some = [bytes.fromhex(key) for key in keys[start : start + _ASKED]]
         marks = ",".join("?" * len(some))
-        for *row, check in index.execute(f"SELECT * FROM heads WHERE key IN ({marks})", some):
-            if check == _check(row):
-                yield _head(*row)
+        for key, packed in index.execute(f"SELECT * FROM heads WHERE key IN ({marks})", some):
+            if (head := _head(key, packed)) is not None:
+                yield head
 
 
-def _row(head: Head) -> tuple:
-    row = [
-        bytes.fromhex(head.key),
-        head.dtype,
-        ",".join(map(str, head.shape)),
-        bytes.fromhex(head.digest),
-        head.crc,
-        bytes.fromhex(head.pack),
-        head.start,
-    ]
-    return *row, _check(row)
+def _row(head: Head) -> tuple[bytes, bytes]:
+    """Its key and all else, behind a checksum which tells it from a row of a damaged index."""
+    key, digest, pack = map(bytes.fromhex, (head.key, head.digest, head.pack))
+    kind = ",".join([head.dtype, *map(str, head.shape)]).encode()
+    rest = _NUMBERS.pack(digest, head.crc, pack, head.start) + kind
+    return key, _CHECK.pack(zlib.crc32(key + rest)) + rest
 
 
-def _check(row: list) -> int:
-    """What tells a row from one of a damaged index, which may hold anything."""
-    return zlib.crc32(repr(row).encode())
-
-
-def _head(
-    key: bytes, dtype: str, shape: str, digest: bytes, crc: int, pack: bytes, start: int
-) -> Head:
-    sizes = tuple(map(int, shape.split(",")))
-    return Head(key.hex(), dtype, sizes, digest.hex(), crc, pack.hex(), start)
+def _head(key: bytes, packed: bytes) -> Head | None:
+    if not (isinstance(key, bytes) and isinstance(packed, bytes)):  # a damaged index holds anything
+        return None
+    rest = packed[_CHECK.size :]
+    if packed[: _CHECK.size] != _CHECK.pack(zlib.crc32(key + rest)):
+        return None
+    digest, crc, pack, start = _NUMBERS.unpack_from(rest)
+    dtype, *sizes = rest[_NUMBERS.size :].decode().split(",")
+    return Head(key.hex(), dtype, tuple(map(int, sizes)), digest.hex(), crc, pack.hex(), start)

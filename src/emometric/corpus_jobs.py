@@ -51,7 +51,7 @@ class Jobs:
         version = _version(self._part)
         cut = self._params.silence != "keep"  # else the intervals do not matter, and may change
         columns = ["id", "content", "voiced"] if cut else ["id", "content"]
-        key_of = cache.keys(settings, version, "voiced")
+        key_of = cache.keys(settings, version, "voiced" if cut else None)
         index = store.read_index(self._clips, ("id", "shard", "row", "length"))
         place = next(index, None)
         for clip_id, content, voiced in _rows(self._manifest, columns):
@@ -63,7 +63,7 @@ class Jobs:
                 )
             yield Job(
                 id=clip_id,
-                entry=key_of(content, voiced) if cut else cache.key(content, settings, version),
+                entry=key_of(content, voiced),
                 voiced=voiced,
                 shard=place[1],
                 row=place[2],

@@ -96,7 +96,7 @@ def write_frames(
     written at once, 4 at most; memory: as many shards. The number of clips.
     """
     n_clips = 0
-    groups = shards.grouped(source.rows(jobs), lambda row: row.head.n_bytes, store.SHARD_BYTES)
+    groups = shards.grouped(source.rows(jobs), _size, store.SHARD_BYTES)
 
     def planned() -> Iterator[_Shard]:
         for shard, group in enumerate(groups):
@@ -119,6 +119,10 @@ def write_frames(
                 index.add(row)
             n_clips += len(shard)
     return n_clips
+
+
+def _size(row: Row) -> tuple[str, int]:
+    return row.job.id, row.head.n_bytes
 
 
 class _Shard(NamedTuple):

@@ -14,12 +14,21 @@ class TableWriter:
     """A Parquet file in row groups of `group_rows`; one waits in memory until it is full.
 
     With GROUP_ROWS, or no more rows than one group has, the bytes are those of `write_table` with
-    `write_page_checksum`.
+    `write_page_checksum`. dictionary: as its `use_dictionary`.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, group_rows: int = GROUP_ROWS):
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        group_rows: int = GROUP_ROWS,
+        *,
+        dictionary: bool = True,
+    ):
         # Each page has a CRC-32, so that a changed byte shows (`emometric store verify`).
-        self._file = pq.ParquetWriter(path, schema, write_page_checksum=True)
+        self._file = pq.ParquetWriter(
+            path, schema, write_page_checksum=True, use_dictionary=dictionary
+        )
         self._schema, self._group_rows = schema, group_rows
         self._waiting: list[pa.RecordBatch] = []
         self._n_waiting = self._n_written = 0
