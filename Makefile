@@ -12,8 +12,25 @@ export DVC_NO_ANALYTICS := 1
 
 .PHONY: repro repro-original test lint constraints
 
+# DVC needs seconds to find out that there is nothing to do. So it is not asked where no file of the
+# pipeline has changed, come or gone since it was last through: -cnewer sees all three (the folder's
+# own time changes with what is in it), whatever times a file was given.
+INPUTS := params.yaml dvc.yaml stages src splits
+BEGUN := $(VENV)/.repro-begun
+DONE := $(VENV)/.repro-done
+
 repro: $(VENV)/.checked-synthetic
-	dvc repro
+	@if test -e $(DONE) && \
+	    changed=$$(find $(READY) $(INPUTS) dvc.lock data/synthetic reports/synthetic \
+	        -name __pycache__ -prune -o -cnewer $(DONE) -print -quit) && \
+	    test -z "$$changed"; \
+	then echo "Data and pipelines are up to date."; \
+	else \
+	    touch $(BEGUN) && dvc repro && \
+	    if test -z "$$(find $(INPUTS) -type f ! -name '*.pyc' -cnewer $(BEGUN) -print -quit)"; \
+	    then touch $(DONE); \
+	    fi; \
+	fi
 
 repro-original: $(VENV)/.checked-original
 	@test -n "$(CORPORA)$(EMOMETRIC_CORPORA)" || \

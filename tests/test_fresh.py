@@ -160,6 +160,10 @@ STALE = {
         lambda clone: append(clone, "dvc.yaml", NEW_STAGE),
         [f"late: {NOT_AS_LOCKED}"],
     ),
+    "stage that is no more": (
+        lambda clone: append(clone, "dvc.lock", "  gone:\n    cmd: python gone.py\n"),
+        ["gone: only its lock file knows it, no pipeline; remove its entry there"],
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Whether lock file, metrics and figures belong to the code and settings beside them.
+"""Whether lock files, metrics and figures belong to the code and settings beside them.
 
 `dvc repro --dry --allow-missing`, the usual gate of a clone without data, lets two things pass: a
 first stage that changed (it would run; the command still says 0) and a committed output that was
@@ -14,12 +14,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from emometric.comparison import revisions
 from emometric.errors import PipelineError
 
 ABSENT = ("deleted", "not in cache")  # what dvc status says of data that a clone does not have
 _WOULD_RUN = re.compile(r"^(?:Running|Reproducing) stage '([^']+)'", re.MULTILINE)
 _FAILED = re.compile(r"failed to reproduce '([^']+)'")
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML was built with it
 
 
 def stale(top: Path) -> list[str]:
@@ -37,6 +40,8 @@ def stale(top: Path) -> list[str]:
             reasons[stage] = found
     for stage in _would_run(top):
         reasons.setdefault(stage, ["it or what it depends on is not what its lock file says"])
+    for stage in _gone(top):
+        reasons[stage] = ["only its lock file knows it, no pipeline; remove its entry there"]
     return [f"{stage}: {'; '.join(found)}" for stage, found in sorted(reasons.items())]
 
 
@@ -58,6 +63,21 @@ def _would_run(top: Path) -> list[str]:
             raise _unreadable(done)
         stages += failed  # it would run, and its data is not here
     return stages
+
+
+def _gone(top: Path) -> list[str]:
+    """Stages that a lock file alone has: DVC never forgets one, and writes it again each time."""
+    done = _dvc(top, "stage", "list", "--all", "--name-only")
+    if done.returncode != 0:
+        raise _unreadable(done)
+    known = set(done.stdout.split())
+    found = []
+    for pipeline in {name.rpartition(":")[0] for name in known}:
+        lock = (top / (pipeline or "dvc.yaml")).with_suffix(".lock")
+        if lock.is_file():
+            stages = yaml.load(lock.read_text(encoding="utf-8"), _Loader)["stages"]
+            found += [f"{pipeline}:{stage}".lstrip(":") for stage in stages]
+    return [stage for stage in found if stage not in known]
 
 
 def _reasons(changes: list[Any], kept_elsewhere: set[str]) -> list[str]:
