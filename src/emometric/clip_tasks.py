@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-import threadpoolctl
 
 from emometric import audio, parts, shards, store, vad
 from emometric.cache import ClipCache, identity
@@ -80,7 +79,7 @@ class Done:
 
 
 def run(task: Task) -> Done:
-    """Do a task, in any process that can import the package; libraries use one thread.
+    """Do a task, in any process that can import the package.
 
     Raises what the extractor raises, and PipelineError where its version is not the caller's; what
     was computed before is kept, but for the last seconds.
@@ -97,14 +96,13 @@ def run(task: Task) -> Done:
     samples = read_samples(work.clips, task.jobs) if task.samples is None else task.samples
     computed = _computed(part, work, zip(task.jobs, samples, strict=True))
     is_shared = identity(work.cache, create=False) == work.cache_identity
-    with threadpoolctl.threadpool_limits(1):
-        packs = tuple(_packed(work, computed)) if is_shared else ()
-        return Done(
-            n_clips=len(task.jobs),
-            n_samples=sum(job.n_samples for job in task.jobs),
-            packs=packs,
-            computed=tuple(computed),  # nothing is left of it where it was packed
-        )
+    packs = tuple(_packed(work, computed)) if is_shared else ()
+    return Done(
+        n_clips=len(task.jobs),
+        n_samples=sum(job.n_samples for job in task.jobs),
+        packs=packs,
+        computed=tuple(computed),  # nothing is left of it where it was packed
+    )
 
 
 def _computed(
