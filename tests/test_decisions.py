@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -13,7 +14,7 @@ from sklearn.svm import SVC
 
 from emometric import parts
 from emometric import settings as project_settings
-from emometric.decisions import nearest_prototype, svm_linear, svm_rbf
+from emometric.decisions import lda, nearest_prototype, svm_linear, svm_rbf
 from emometric.errors import ParameterError, SplitError
 
 DECISIONS = parts.available("decisions")
@@ -181,3 +182,53 @@ def test_nearest_prototype_does_not_see_moves_and_turns():
         for some in (embedding, embedding @ turn + 5)
     ]
     np.testing.assert_allclose(*scores, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0.01, 1.0), dim=st.sampled_from([2, 6, 60]))
+def test_lda_as_scikit_learn(seed, share, dim):
+    """Of emotions with equally many clips, for which theirs and ours pool alike."""
+    generator = np.random.default_rng(seed)
+    emotion = np.arange(40) % 4
+    embedding = generator.normal(size=(60, dim)) @ generator.normal(size=(dim, dim))
+    embedding[:40, 0] += 2 * emotion
+    ours = lda.Decision(lda.Params(shrinkage=share), 4).fit(embedding[:40], emotion)
+    standard = StandardScaler().fit(embedding[:40])
+    # In the directions in which the clips vary, as ours is.
+    axes = np.linalg.svd(standard.transform(embedding[:40]), full_matrices=False)[2][: min(39, dim)]
+    found = standard.transform(embedding) @ axes.T
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=share, priors=[0.25] * 4)
+    theirs.fit(found[:40], emotion)
+    ahead = np.sort(theirs.decision_function(found[40:]))
+    clear = ahead[:, -1] - ahead[:, -2] > 1e-6
+    predicted = ours.scores(embedding[40:]).argmax(axis=1)
+    assert np.array_equal(predicted[clear], theirs.predict(found[40:])[clear])
+
+
+def test_lda_learns_what_does_not_matter():
+    """Two emotions differ a little in one direction; all clips differ much in another."""
+    generator = np.random.default_rng(0)
+    emotion = np.arange(400) % 2
+    embedding = generator.normal(size=(400, 2)) * [0.3, 1.0]
+    embedding[:, 0] += emotion
+    embedding = embedding @ np.array([[1.0, 0.2], [4.0, 4.0]])
+    right = {
+        name: np.mean(make(name, 2).fit(embedding[:200], emotion[:200]).scores(embedding[200:])
+                      .argmax(axis=1) == emotion[200:])
+        for name in ("lda", "nearest_prototype")
+    }  # fmt: skip
+    assert right["lda"] > 0.85 > 0.7 > right["nearest_prototype"]
+
+
+def test_lda_whitens_what_is_within_emotions():
+    embedding, emotion = clouds(spread=4.0, n=300)
+    decision = lda.Decision(lda.Params(shrinkage=1e-9), N_EMOTIONS).fit(embedding, emotion)
+    mapped = decision.scaler.transform(embedding) @ decision.metric
+    within = mapped - decision.means[emotion]
+    np.testing.assert_allclose(within.T @ within / 300, np.eye(6), atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.1, "much", float("nan")])
+def test_lda_refuses_a_share_out_of_range(share):
+    with pytest.raises(ParameterError, match=r"lda\.shrinkage is"):
+        lda.Params(shrinkage=share)

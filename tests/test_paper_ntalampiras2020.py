@@ -202,7 +202,7 @@ def test_another_network_stands_beside_where_one_speaker_is_left_out(by_hand, tm
         "SE-ResNet-34 from nothing, and ComParE",
         "SE-ResNet-34 that learned emotions of other corpora before",
         "SE-ResNet-34 that learned emotions of other corpora before, and ComParE",
-        "linear SVM on ComParE",
+        "ComParE, linear SVM",
     ]
     assert rows.iloc[[0, 2, 4]].tolist() == ["40.0", "60.0", "70.0"]
     alone = ntalampiras2020.section(by_hand, "original")

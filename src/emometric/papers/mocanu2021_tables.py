@@ -17,7 +17,12 @@ STRATEGIES = {
     "S4": "S4 + triplet",
     "S5": "S5 + emotion_triplet",
 }
-PEERS = {"egemaps_svm": "eGeMAPS, linear SVM", "compare_svm": "ComParE, linear SVM"}
+PEERS = {
+    "egemaps_svm": "eGeMAPS, linear SVM",
+    "compare_svm": "ComParE, linear SVM",
+    "compare_lda": "ComParE, nearest mean under a learned distance (LDA)",
+    "compare_svm_by_speaker": "ComParE standardised speaker by speaker, linear SVM (transductive)",
+}
 GUESSES = {"majority": "majority", "speaker_lookup": "speaker lookup"}
 VARIED = {
     "clusters": "clusters K",

@@ -7,6 +7,7 @@ from typing import Any
 from emometric import parts
 from emometric.encoders import se_resnet34
 from emometric.studies.cell import Cell
+from emometric.studies.functional_peers import Peer
 from emometric.studies.spectrum_training import Ending
 
 ENDINGS = {
@@ -16,7 +17,12 @@ ENDINGS = {
     "S4": "triplet",
     "S5": "emotion_triplet",
 }
-PEERS = {"egemaps_svm": "egemaps", "compare_svm": "compare"}  # and what they hear
+PEERS = {
+    "egemaps_svm": Peer(feature="egemaps"),
+    "compare_svm": Peer(feature="compare"),
+    "compare_lda": Peer(feature="compare", decision="lda"),
+    "compare_svm_by_speaker": Peer(feature="compare", by_speaker=True),
+}
 STARTED = ("S2", "S3", "S4", "S5")  # from the network of the source
 MAPPED = ("S3", "S4", "S5")  # whose embeddings of the first fold are kept: figures 6 and 7
 VARIED = ("clusters", "ghosts", "alpha", "beta", "relations")  # what a point may replace

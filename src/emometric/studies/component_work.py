@@ -12,7 +12,7 @@ from emometric import checkpoint, parts, spectrum_input, warm_start
 from emometric.clip import Fold
 from emometric.decisions import svm_rbf
 from emometric.errors import ParameterError
-from emometric.studies import component_folds, linear_peers
+from emometric.studies import component_folds, functional_peers
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Table
 from emometric.studies.component_strategies import MAPPED, PEERS, STARTED, Recipes
 from emometric.studies.spectrum_training import Job, Schedule, Trained
@@ -113,14 +113,15 @@ class Work:
         )
 
     def peer(self, cell: Cell) -> Outcome:
-        """A linear SVM on functionals, in the same fold."""
-        fold = self.folds[cell.fold]
-        return linear_peers.outcome(
+        """A decision on functionals, in the same fold."""
+        fold, peer = self.folds[cell.fold], PEERS[cell.settings["strategy"]]
+        return functional_peers.outcome(
             cell,
-            self.target.beside[PEERS[cell.settings["strategy"]]],
+            self.target.beside[peer.feature],
             (self.clips, component_folds.learns(fold, self.setup.rules), fold.test),
             self.setup.emotions,
-            self.setup.linear_c,
+            peer,
+            {"c": self.setup.linear_c} if peer.decision == "svm_linear" else {},
         )
 
 
