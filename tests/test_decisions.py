@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm, rankdata
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
@@ -232,3 +233,21 @@ def test_lda_whitens_what_is_within_emotions():
 def test_lda_refuses_a_share_out_of_range(share):
     with pytest.raises(ParameterError, match=r"lda\.shrinkage is"):
         lda.Params(shrinkage=share)
+
+
+def test_lda_of_ranks_sees_nothing_but_order():
+    embedding, emotion = clouds(spread=2.0)
+    scores = [
+        lda.Decision(lda.Params(ranks=True), N_EMOTIONS).fit(some, emotion).scores(some)
+        for some in (embedding, np.exp(embedding) * [1, 2, 3, 4, 5, 6])
+    ]
+    np.testing.assert_allclose(*scores, atol=1e-9)
+    decision = lda.Decision(lda.Params(ranks=True), N_EMOTIONS).fit(embedding, emotion)
+    # The normal scores of the fit are those of scipy's ranks; what lies outside is beyond them all.
+    column = np.append(embedding[:, 0], [-1e9, 1e9])
+    found = decision._scored(np.repeat(column[:, None], 6, axis=1))[:, 0]
+    wanted = norm.ppf(rankdata(embedding[:, 0]) / 151)
+    np.testing.assert_allclose(found[:-2], wanted, atol=1e-12)
+    assert found[-2] < wanted.min() and found[-1] > wanted.max()
+    with pytest.raises(ParameterError, match=r"lda\.ranks is"):
+        lda.Params(ranks="yes")

@@ -399,7 +399,7 @@ def test_a_peer_that_hears_speakers_by_themselves_says_so_and_undoes_what_they_d
         np.testing.assert_allclose(still.scores, moved.scores, atol=1e-4)
         learned = found["still", "compare_lda", fold]
         said = np.array(EMOTIONS)[learned.scores.argmax(axis=1)]
-        assert (said == learned.clips["emotion"]).mean() > 0.9
+        assert (said == learned.clips["emotion"]).mean() > 0.6  # of 16 clips and four emotions
     for name in ("compare_svm", "compare_lda"):
         assert method.stamps(chosen, {"strategy": name}) == ()
     (stamp,) = method.stamps(chosen, {"strategy": "compare_svm_by_speaker"})

@@ -149,6 +149,7 @@ class Params:
             relations=self.relations,
             polarity=self.polarity,
             where=_WHERE,
+            linear_c=self.linear_c,
         )
 
     def input(self) -> spectrum_input.Params:
@@ -187,7 +188,6 @@ class Params:
             input=self.input(),
             emotions=emotions(self),
             svm_c=self.svm_c,
-            linear_c=self.linear_c,
         )
 
 
@@ -241,8 +241,8 @@ def run(
 def stamps(params: Params, settings: dict) -> tuple[str, ...]:
     """Actors are apart in every protocol; settings may have been chosen on some who are tested, and
     a peer may hear all clips of a test speaker."""
-    peer = PEERS.get(settings["strategy"])
-    if peer is not None:
+    if settings["strategy"] in PEERS:
+        peer = params.recipes().peer(settings["strategy"])
         return (TRANSDUCTIVE,) if peer.by_speaker else ()
     if not params.chosen_on:
         return ()

@@ -20,7 +20,7 @@ STRATEGIES = {
 PEERS = {
     "egemaps_svm": "eGeMAPS, linear SVM",
     "compare_svm": "ComParE, linear SVM",
-    "compare_lda": "ComParE, nearest mean under a learned distance (LDA)",
+    "compare_lda": "ComParE, learned Mahalanobis distance (LDA of ranks)",
     "compare_svm_by_speaker": "ComParE standardised speaker by speaker, linear SVM (transductive)",
 }
 GUESSES = {"majority": "majority", "speaker_lookup": "speaker lookup"}

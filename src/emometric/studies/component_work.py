@@ -30,7 +30,6 @@ class Setup:
     input: spectrum_input.Params
     emotions: tuple[str, ...]
     svm_c: float
-    linear_c: float
 
 
 class Work:
@@ -114,14 +113,13 @@ class Work:
 
     def peer(self, cell: Cell) -> Outcome:
         """A decision on functionals, in the same fold."""
-        fold, peer = self.folds[cell.fold], PEERS[cell.settings["strategy"]]
+        fold, peer = self.folds[cell.fold], self.setup.recipes.peer(cell.settings["strategy"])
         return functional_peers.outcome(
             cell,
             self.target.beside[peer.feature],
             (self.clips, component_folds.learns(fold, self.setup.rules), fold.test),
             self.setup.emotions,
             peer,
-            {"c": self.setup.linear_c} if peer.decision == "svm_linear" else {},
         )
 
 

@@ -1,7 +1,8 @@
 """What functionals reach under a method's own folds: the peers that a network has to pass."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,14 +15,15 @@ from emometric.studies.standardised import standardise
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """A decision on the functionals of a feature, which it standardises on the training clips.
+    """A decision on the functionals of a feature, with settings of its own.
 
     by_speaker: before that each speaker's clips are standardised by themselves, also the test
     speaker's, so that the decision is transductive: it hears all of a speaker before it decides.
     """
 
     feature: str
-    decision: str = "svm_linear"
+    decision: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
     by_speaker: bool = False
 
 
@@ -31,13 +33,11 @@ def outcome(
     fold: tuple[pd.DataFrame, Sequence[str], Sequence[str]],
     emotions: Sequence[str],
     peer: Peer,
-    decision_params: dict,
 ) -> Outcome:
     """Fit on the training clips and decide the test clips of one fold.
 
     functionals: of at least these clips; fold: the clips that take part, and the ids of those for
-    training and for test; decision_params: the settings of the peer's decision. Raises StoreError
-    where the feature has frames.
+    training and for test. Raises StoreError where the feature has frames.
     """
     clips, learns, tested = fold
     if functionals.lengths is not None:
@@ -51,7 +51,7 @@ def outcome(
         values = _by_speaker(values, clips["speaker"].to_numpy())
     emotion = clips["emotion"].map(list(emotions).index).to_numpy(np.int64)
     train, test = (clips["id"].isin(set(ids)).to_numpy() for ids in (learns, tested))
-    params = parts.make_params("decisions", peer.decision, decision_params)
+    params = parts.make_params("decisions", peer.decision, dict(peer.settings))
     decision = parts.load("decisions", peer.decision).Decision(params, len(emotions))
     decision.fit(values[train], emotion[train])
     return Outcome(
