@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import store
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
+from emometric.storage import store
 
 
 def rows(n=7, tail=(3,), seed=0):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from emometric.base.errors import StoreError
 from emometric.decisions import svm_linear
-from emometric.errors import StoreError
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Table
 
 
