@@ -6,8 +6,8 @@ from pathlib import Path
 import joblib
 import typer
 
-from emometric import console, parts, settings
 from emometric.acquisition import acquiring, roots
+from emometric.base import console, parts, settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

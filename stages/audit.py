@@ -6,7 +6,10 @@ from pathlib import Path
 import joblib
 import typer
 
-from emometric import atomic, audit, console, parts, settings, splits, store
+from emometric import splits
+from emometric.audit import auditing
+from emometric.base import atomic, console, parts, settings
+from emometric.storage import store
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -24,11 +27,11 @@ def look(
     params = parts.make_params("protocols", protocol, chosen[protocol])
     data = Path("data", origin)
     clips = splits.read_clips(data / "manifests" / f"{corpus}.parquet", corpus)
-    found = audit.audit(
+    found = auditing.audit(
         clips,
         splits.read(data / "splits" / f"{run}.parquet"),
         splits.promises(parts.load("protocols", protocol), params),
-        audit.find_duplicates(
+        auditing.find_duplicates(
             clips, store.Ragged(data / "corpora" / corpus / "audio").read, n_jobs=joblib.cpu_count()
         ),
     )

@@ -5,7 +5,10 @@ from pathlib import Path
 import pandas as pd
 import typer
 
-from emometric import baselines, cells, console, emotions, metrics, parts, settings, splits, store
+from emometric import emotions, splits
+from emometric.base import console, parts, settings
+from emometric.scoring import baselines, cells, metrics
+from emometric.storage import store
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

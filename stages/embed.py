@@ -10,17 +10,10 @@ import pyarrow.parquet as pq
 import torch
 import typer
 
-from emometric import (
-    atomic,
-    cells,
-    checkpoint,
-    console,
-    fold_models,
-    parallel,
-    parts,
-    settings,
-    splits,
-)
+from emometric import fold_models, parallel, splits
+from emometric.base import atomic, console, parts, settings
+from emometric.fitting import checkpoint
+from emometric.scoring import cells
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

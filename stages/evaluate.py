@@ -8,7 +8,10 @@ from typing import Any
 import pandas as pd
 import typer
 
-from emometric import atomic, cells, console, evaluation, parts, results, settings, splits, store
+from emometric import splits
+from emometric.base import atomic, console, parts, settings
+from emometric.scoring import cells, evaluation, results
+from emometric.storage import store
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

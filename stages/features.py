@@ -5,7 +5,8 @@ from pathlib import Path
 
 import typer
 
-from emometric import cache_folder, console, extraction, parts, settings, workers
+from emometric.base import console, parts, settings
+from emometric.extraction import cache_folder, extracting, workers
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,7 +28,7 @@ def extract(
     for name in names:
         parts.check_name("features", name, values["features"])
         with workers.use(**values["extraction"]) as n_jobs:
-            done = extraction.extract_corpus(
+            done = extracting.extract_corpus(
                 name,
                 parts.make_params("features", name, values["features"][name]),
                 Path("data", origin, "manifests", f"{corpus}.parquet"),

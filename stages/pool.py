@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import typer
 
-from emometric import atomic, console, settings, store
-from emometric.clip import LABELS_SCHEMA, MANIFEST_SCHEMA
+from emometric.base import atomic, console, settings
+from emometric.base.errors import CorpusError
 from emometric.corpora import pooled
-from emometric.errors import CorpusError
+from emometric.storage import store
+from emometric.storage.clip import LABELS_SCHEMA, MANIFEST_SCHEMA
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

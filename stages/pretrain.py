@@ -11,19 +11,11 @@ import torch
 import typer
 
 import emometric
-from emometric import (
-    atomic,
-    console,
-    evaluation,
-    parts,
-    pretraining,
-    settings,
-    speaker_clips,
-    speaker_network,
-    spectrum_input,
-    training_state,
-)
-from emometric.errors import ParameterError
+from emometric.base import atomic, console, parts, settings
+from emometric.base.errors import ParameterError
+from emometric.fitting import spectrum_input
+from emometric.pretraining import gathering, learning, teaching, training_state
+from emometric.scoring import evaluation
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,19 +31,17 @@ def pretrain(network: str, origin: str = typer.Option(...), seed: int = typer.Op
     parts.check_name("pretraining", network, settings.NETWORKS)
     values = settings.read(origin)
     block = values["pretraining"][network]
-    params = pretraining.Params(**block)
+    params = teaching.Params(**block)
     data = Path("data", origin)
     manifests = {name: data / "manifests" / f"{name}.parquet" for name in params.corpora}
-    people = speaker_clips.gather(
-        manifests, params.shares, (seed,), learns=settings.NETWORKS[network]
-    )
+    people = gathering.gather(manifests, params.shares, (seed,), learns=settings.NETWORKS[network])
     folder = data / "study_features" / network
     job = make_job(people, params, values, data, seed)
     about = describe(job, block, values)
     if people.enough:
         told = _train(job, folder, about, _digest(manifests, job.stores))
     else:
-        speaker_network.write_empty(folder, {"state": "empty", **about})
+        learning.write_empty(folder, {"state": "empty", **about})
         told = f"stays empty, for there are no two {network} of {', '.join(params.corpora)}"
     with atomic.new_file(data / "manifests" / f"{network}.parquet") as aside:
         pq.write_table(people.learned(), aside)
@@ -59,12 +49,12 @@ def pretrain(network: str, origin: str = typer.Option(...), seed: int = typer.Op
 
 
 def make_job(
-    people: speaker_clips.People,
-    params: pretraining.Params,
+    people: gathering.People,
+    params: teaching.Params,
     values: Mapping[str, Any],
     data: Path,
     seed: int,
-) -> speaker_network.Job:
+) -> learning.Job:
     """All that decides on the network, checked."""
     resampled = evaluation.Params(**values["evaluation"])
     feature = values["features"][params.feature]
@@ -75,10 +65,10 @@ def make_job(
         )
     method, picture = values["methods"][METHOD], params.input
     crop_frames = max(round(params.crop_s / feature["hop_s"]), 1)
-    return speaker_network.Job(
+    return learning.Job(
         people=people,
         stores={name: data / "study_features" / name / params.feature for name in params.corpora},
-        heard=speaker_clips.Heard(
+        heard=gathering.Heard(
             picture=lambda frames: spectrum_input.prepared(frames, picture),
             least=crop_frames,
             gap=math.ceil(feature["window_s"] / feature["hop_s"]) - 1,
@@ -96,7 +86,7 @@ def make_job(
 
 
 def describe(
-    job: speaker_network.Job, block: Mapping[str, Any], values: Mapping[str, Any]
+    job: learning.Job, block: Mapping[str, Any], values: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What stands in network.json beside the recipe; no clock times."""
     return {
@@ -118,15 +108,15 @@ def describe(
     }
 
 
-def _train(job: speaker_network.Job, folder: Path, about: Mapping[str, Any], digest: str) -> str:
+def _train(job: learning.Job, folder: Path, about: Mapping[str, Any], digest: str) -> str:
     """Write the network, resuming where an earlier call was killed; what to tell of it."""
     kept = folder.with_name(f".{folder.name}.state")
     state = training_state.State(kept, {**about, "digest": digest})
     with console.progress(total=job.params.epochs, what="pretrain", unit="epochs") as bar:
-        learned = speaker_network.learn(job, state, lambda epoch: bar.update())
-    speaker_network.write(folder, learned, {"state": "trained", **about})
+        learned = learning.learn(job, state, lambda epoch: bar.update())
+    learning.write(folder, learned, {"state": "trained", **about})
     state.remove()
-    best = pretraining.best_epoch(learned.curve)
+    best = teaching.best_epoch(learned.curve)
     text = f"{len(learned.recipe.emotions)} trained, epoch {best.number} of {len(learned.curve)}"
     if not learned.rates:
         return f"{text}; nobody to verify"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from emometric import atomic, console, ledger, settings
-from emometric.papers import das2022, feng2020, kumar2021, mocanu2021, ntalampiras2020
+from emometric.base import atomic, console, settings
+from emometric.papers import das2022, feng2020, kumar2021, ledger, mocanu2021, ntalampiras2020
 from emometric.report import merging, page, publishing, source_digests
 from emometric.report.record import read
 

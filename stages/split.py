@@ -4,7 +4,8 @@ from pathlib import Path
 
 import typer
 
-from emometric import console, parts, settings, splits
+from emometric import splits
+from emometric.base import console, parts, settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

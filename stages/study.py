@@ -6,9 +6,12 @@ from pathlib import Path
 import torch
 import typer
 
-from emometric import cache_folder, console, evaluation, settings, speaker_audit, store
-from emometric.errors import ParameterError
-from emometric.studies import evaluating, method, record, runner, tables
+from emometric.base import console, settings
+from emometric.base.errors import ParameterError
+from emometric.extraction import cache_folder
+from emometric.scoring import evaluation
+from emometric.storage import store
+from emometric.studies import evaluating, method, record, runner, speaker_audit, tables
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

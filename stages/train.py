@@ -8,10 +8,12 @@ import torch
 import typer
 
 import emometric
-from emometric import console, emotions, fold_models, parallel, parts, settings, splits, training
-from emometric.checkpoint import Recipe
-from emometric.errors import ParameterError
-from emometric.store import Ragged
+from emometric import emotions, fold_models, parallel, splits
+from emometric.base import console, parts, settings
+from emometric.base.errors import ParameterError
+from emometric.fitting import training
+from emometric.fitting.checkpoint import Recipe
+from emometric.storage.store import Ragged
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

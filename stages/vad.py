@@ -5,7 +5,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import typer
 
-from emometric import atomic, console, settings, store, vad
+from emometric.base import atomic, console, settings
+from emometric.sound import vad
+from emometric.storage import store
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

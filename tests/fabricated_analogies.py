@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from emometric import cells
+from emometric.scoring import cells
 from emometric.studies import analogies
 from emometric.studies.cell import Cell, Stored
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from emometric import cells
+from emometric.scoring import cells
 from emometric.studies.cell import Stored
 
 NAMES = ("anger", "fear")

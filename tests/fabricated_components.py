@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from emometric import cells
+from emometric.scoring import cells
 from emometric.studies.cell import Cell, Stored
 
 NAMES = ("anger", "fear", "happiness", "neutral")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from emometric import ledger
+from emometric.papers import ledger
 from emometric.report.palette import Theme
 from emometric.report.section import Map, Picture, Section, Table, estimate
 from emometric.report.style import CorpusHeading, new_figure, style

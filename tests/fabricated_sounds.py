@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emometric.audio import RATE_HZ
+from emometric.sound.audio import RATE_HZ
 
 
 def utterance(generator: np.random.Generator, seconds: float = 2.0) -> np.ndarray:

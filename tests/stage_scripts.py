@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from emometric import console
+from emometric.base import console
 
 STAGES = Path(__file__).resolve().parents[1] / "stages"
 

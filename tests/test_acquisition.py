@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from emometric import audio, store
 from emometric.acquisition import acquiring
-from emometric.clip import LABELS_SCHEMA
+from emometric.base.errors import CorpusError
 from emometric.corpora import emodb, urdu
-from emometric.errors import CorpusError
+from emometric.sound import audio
+from emometric.storage import store
+from emometric.storage.clip import LABELS_SCHEMA
 
 NAMES = ("03a01Fa", "03a02Wa", "08b01Na", "16b10Tb")
 

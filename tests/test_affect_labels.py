@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from emometric import parts
 from emometric.acquisition import affect_labels
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 from emometric.cli import main as cli
-from emometric.clip import Clip, Reject
 from emometric.corpora import emodb
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError
+from emometric.storage.clip import Clip, Reject
 
 HEADERS = (
     "filename,activation,valence ",

@@ -5,9 +5,16 @@ import pandas as pd
 import pytest
 
 import fabricated_analogies as made_up
-from emometric import change_detection, evaluation
-from emometric.errors import StoreError
-from emometric.studies import analogies, analogy_pairs, analogy_streams, clip_maps, open_rates
+from emometric.base.errors import StoreError
+from emometric.scoring import evaluation
+from emometric.studies import (
+    analogies,
+    analogy_pairs,
+    analogy_streams,
+    change_detection,
+    clip_maps,
+    open_rates,
+)
 
 NAMES, run, stored = made_up.NAMES, made_up.run, made_up.stored
 RULES = evaluation.Params(n_resamples=200, confidence=0.95, perplexity=5)

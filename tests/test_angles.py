@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fabricated_angles as made_up
-from emometric import evaluation
+from emometric.scoring import evaluation
 from emometric.studies import angles
 from emometric.studies.cell import Stored
 

@@ -9,50 +9,23 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emometric import parts, settings
+from emometric.base import parts, settings
 from emometric.report.style import STAND_IN_STAMP
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "emometric"
 
-# A module may import from layers below its own; part kinds (layer 3) never from a sibling.
+# A module may import from layers below its own; part kinds (layer 4) never from a sibling.
 LAYERS = (
-    (
-        "errors",
-        "parts",
-        "emotions",
-        "atomic",
-        "cache_folder",
-        "console",
-        "shards",
-        "row_groups",
-        "workers",
-        "packs",
-        "cache_index",
-    ),
-    ("clip", "batch", "audio", "windows", "settings", "parallel", "metrics", "ranges", "download"),
-    ("verification", "speaker_audit", "speaker_roles"),
-    ("vad", "store", "cache", "cells", "splits", "speakers", "layers", "svm_scores", "explaining"),
-    ("cache_files", "spectrum_input", "strata", "fold_file", "fingerprint", "audit_text"),
-    ("spectra", "smile", "pretrained", "acquisition.listing", "acquisition.exclusions"),
-    ("speech_models", "change_detection", "acquisition.affect_labels", "acquisition.clip_table"),
-    ("resampling", "evaluation", "studies.cell", "studies.statistics"),
-    (*(kind for kind in parts.KINDS if kind != "methods"), "stand_ins", "checkpoint", "projection"),
-    ("training", "training_state", "warm_start"),
+    ("base", "emotions"),
+    ("storage", "ranges", "parallel", "svm_scores", "windows", "download", "fitting.batch"),
+    ("sound", "splits", "division", "scoring", "layers"),
+    ("extraction", "fitting", "acquisition", "audit"),
+    (*(kind for kind in parts.KINDS if kind != "methods"), "stand_ins"),
     ("studies",),  # what methods are made of; the runner and what reads its tables lie above them
     ("methods",),  # presets of the other parts
-    ("clip_tasks", "corpus_jobs", "earlier_store", "feature_store", "run_clips", "likeness"),
-    ("acquisition", "extraction", "bench"),
-    ("upkeep", "store_faults", "baselines", "report", "ledger"),
-    (
-        "fold_models",
-        "results",
-        "audit",
-        "run_model",
-        "pretraining",
-        "speaker_clips",
-        "speaker_network",
-    ),
+    ("pretraining", "fold_models", "bench", "upkeep"),
+    ("explain", "inspection", "report", "papers.ledger"),
     ("studies.runner", "studies.record", "studies.summary", "studies.evaluating"),
     ("comparison", "papers"),
     ("cli",),
@@ -83,7 +56,8 @@ def imports(path: Path) -> frozenset[str]:
     )
 
 
-def closure(path: Path) -> set[str]:
+@cache
+def closure(path: Path) -> frozenset[str]:
     """Files that decide what `path` does: its imports and theirs."""
     reached: set[str] = set()
     waiting = [*imports(path)]
@@ -92,7 +66,7 @@ def closure(path: Path) -> set[str]:
         if name not in reached:
             reached.add(name)
             waiting += imports(MODULES[name])
-    return {str(MODULES[name].relative_to(ROOT)) for name in reached}
+    return frozenset(str(MODULES[name].relative_to(ROOT)) for name in reached)
 
 
 def layer(name: str) -> int:
@@ -193,8 +167,9 @@ def test_stage_deps_name_what_is_there_and_used(name):
     used = {script, *closure(ROOT / script)}
     folders = [dep for dep in stage["deps"] if dep.startswith("src/") and not dep.endswith(".py")]
     templates = [dep for dep in stage["deps"] if "${" in dep and dep.startswith("src/")]
-    for named in (*folders, *templates):  # any part of the kind may be loaded
-        for part in (SOURCE / named.split("/")[2]).glob("*.py"):
+    by_name = (*parts.KINDS, "stand_ins")  # any part of the kind may be loaded
+    for kind in {named.split("/")[2] for named in (*folders, *templates)} & {*by_name}:
+        for part in (SOURCE / kind).glob("*.py"):
             used |= closure(part)
     for dep in stage["deps"]:
         if "${" in dep or dep.startswith("data/"):
@@ -202,6 +177,11 @@ def test_stage_deps_name_what_is_there_and_used(name):
         assert (ROOT / dep).exists(), f"stage {name}: no file {dep}"
         if dep.endswith(".py"):
             assert dep in used, f"stage {name} does not use {dep}"
+    for folder in folders:  # stands for all of its modules, so that one more would rerun the stage
+        if "${" not in folder and folder.split("/")[2] not in by_name:
+            modules = [path for path in (ROOT / folder).rglob("*.py") if path.stat().st_size]
+            idle = {str(path.relative_to(ROOT)) for path in modules} - used
+            assert not idle, f"stage {name} names {folder}, but does not use {sorted(idle)}"
 
 
 def test_graph_stays_small():

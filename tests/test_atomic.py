@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from emometric import atomic
+from emometric.base import atomic
 
 
 def test_file_appears_whole_or_not_at_all(tmp_path):
@@ -48,7 +48,7 @@ def test_two_writers_do_not_meet(tmp_path):
 
 def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_spared(tmp_path):
     code = (
-        "import os, signal, sys; from emometric import atomic\n"
+        "import os, signal, sys; from emometric.base import atomic\n"
         "with atomic.new_folder(sys.argv[1]) as aside:\n"
         "    (aside / 'half').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -11,12 +11,12 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import store
-from emometric.acquisition import audformat_exchange
+from emometric.base.errors import CorpusError, PipelineError
+from emometric.cli import audformat_exchange
 from emometric.cli import main as cli
-from emometric.clip import MANIFEST_SCHEMA
 from emometric.corpora import own
-from emometric.errors import CorpusError, PipelineError
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 audformat = pytest.importorskip("audformat", reason="the extra audformat is not installed")
 

@@ -8,8 +8,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import audio
-from emometric.errors import AudioError
+from emometric.base.errors import AudioError
+from emometric.sound import audio
 
 
 def tone(rate_hz=16000, seconds=0.5, hz=440.0, peak=0.5):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from emometric import audio
-from emometric.errors import AudioError, PipelineError
+from emometric.base.errors import AudioError, PipelineError
+from emometric.sound import audio
 from emometric.stand_ins import tree
 
 RATE_HZ = 16000

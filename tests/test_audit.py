@@ -14,18 +14,22 @@ from typer.testing import CliRunner
 
 import fabricated_sounds as sound
 import stage_scripts
-from emometric import audio, audit, parts, splits, store
+from emometric import splits
 from emometric.acquisition import acquiring
+from emometric.audit import auditing
+from emometric.base import parts
+from emometric.base.errors import SplitError
 from emometric.cli import main as cli
-from emometric.clip import Fold
-from emometric.errors import SplitError
 from emometric.protocols import random_stratified, speaker_folds
+from emometric.sound import audio
 from emometric.splits import Promises
+from emometric.storage import store
+from emometric.storage.clip import Fold
 
 ROOT = Path(__file__).resolve().parents[1]
 STRICT = Promises(shares_speakers=False, shares_sentences=False)
 LOOSE = Promises(shares_speakers=True, enrols_tested=True)
-NONE = pd.DataFrame(columns=list(audit.DUPLICATES))
+NONE = pd.DataFrame(columns=list(auditing.DUPLICATES))
 
 
 def make_clips(n_speakers: int = 4, sentences: bool = True) -> pd.DataFrame:
@@ -69,12 +73,12 @@ def pairs(*found: tuple[str, str, str], emotions: tuple[str, str] = ("anger", "a
     rows = [
         (kind, one, other, 0.0, 0.0, one[:3], other[:3], *emotions) for kind, one, other in found
     ]
-    return pd.DataFrame(rows, columns=list(audit.DUPLICATES))
+    return pd.DataFrame(rows, columns=list(auditing.DUPLICATES))
 
 
 def test_a_clean_split_is_called_clean():
     clips = make_clips()
-    found = audit.audit(clips, folds_of(clips), STRICT, NONE)
+    found = auditing.audit(clips, folds_of(clips), STRICT, NONE)
     assert found.facts["verdict"] == "clean" and found.facts["stamps"] == []
     assert found.leaks == ()
     found.check()
@@ -106,7 +110,7 @@ def test_counts_are_those_of_plain_sets(data):
             max_size=5,
         )
     )
-    found = audit.audit(clips, [Fold(**ids)], LOOSE, pairs(*drawn))
+    found = auditing.audit(clips, [Fold(**ids)], LOOSE, pairs(*drawn))
     by_id = clips.set_index("id")
 
     def said(column, *roles):
@@ -184,21 +188,21 @@ P, Q, R, S = (
 def test_what_is_not_admitted_is_refused_and_what_is_admitted_stamped(fold, found, message, stamp):
     clips = make_clips()
     clean = Fold(train=P, valid=Q, test=R)
-    strict = audit.audit(clips, [clean, fold], STRICT, found)
+    strict = auditing.audit(clips, [clean, fold], STRICT, found)
     with pytest.raises(SplitError, match=message) as error:
         strict.check()
     assert "\n" not in str(error.value)
-    loose = audit.audit(clips, [clean, fold], LOOSE, found)
+    loose = auditing.audit(clips, [clean, fold], LOOSE, found)
     loose.check()
     assert loose.facts["verdict"] == "stamped" and stamp in loose.facts["stamps"]
 
 
 def test_shared_sentences_are_refused_where_the_protocol_excludes_them_and_never_stamped():
     clips = make_clips().assign(sentence="a")
-    strict = audit.audit(clips, folds_of(clips), STRICT, NONE)
+    strict = auditing.audit(clips, folds_of(clips), STRICT, NONE)
     with pytest.raises(SplitError, match="fold 0 trains on and tests 1 sentence, which its"):
         strict.check()
-    loose = audit.audit(clips, folds_of(clips), replace(STRICT, shares_sentences=True), NONE)
+    loose = auditing.audit(clips, folds_of(clips), replace(STRICT, shares_sentences=True), NONE)
     loose.check()
     assert loose.facts["stamps"] == []
     assert "Up to 1 sentence of a fold are" not in " ".join(loose.facts["findings"])
@@ -209,38 +213,38 @@ def test_sentences_of_two_corpora_are_not_the_same_and_may_be_unknown():
     other = clips["speaker"].isin(["c/r", "c/s"])
     clips.loc[other, "corpus"] = "d"
     fold = Fold(train=P, valid=Q, test=(*R, *S))
-    assert audit.audit(clips, [fold], STRICT, NONE).facts["folds"][0]["shared_sentences"] == 0
-    unknown = audit.audit(make_clips(sentences=False), [fold], STRICT, NONE)
+    assert auditing.audit(clips, [fold], STRICT, NONE).facts["folds"][0]["shared_sentences"] == 0
+    unknown = auditing.audit(make_clips(sentences=False), [fold], STRICT, NONE)
     unknown.check()
     assert "What was said is not known" in " ".join(unknown.facts["findings"])
 
 
 def test_near_duplicates_are_stamped_and_not_refused():
     clips = make_clips()
-    found = audit.audit(clips, folds_of(clips), STRICT, pairs(("near", Q[0], S[0])))
+    found = auditing.audit(clips, folds_of(clips), STRICT, pairs(("near", Q[0], S[0])))
     found.check()
     assert found.facts["stamps"] == ["near duplicates across training and test"]
     text = " ".join(found.facts["findings"])
     assert "(1 of two speakers) sound like one recording (up to 0 % of their bits differ)" in text
-    inside = audit.audit(clips, folds_of(clips), STRICT, pairs(("near", Q[0], Q[1])))
+    inside = auditing.audit(clips, folds_of(clips), STRICT, pairs(("near", Q[0], Q[1])))
     assert inside.facts["verdict"] == "clean"
 
 
 def test_contradictory_labels_are_stamped():
     clips = make_clips()
     found = pairs(("byte", P[0], P[2]), emotions=("anger", "fear"))
-    facts = audit.audit(clips, folds_of(clips), STRICT, found).facts
+    facts = auditing.audit(clips, folds_of(clips), STRICT, found).facts
     assert facts["stamps"] == ["contradictory labels"] and facts["conflicts"] == 1
     assert "first anger (c/pa0) and fear (c/pf0)." in " ".join(facts["findings"])
 
 
 def test_an_emotion_without_labelled_clips_is_named():
     clips = make_clips()
-    facts = audit.audit(clips, [Fold(train=P[:2], valid=Q[:2], test=R)], STRICT, NONE).facts
+    facts = auditing.audit(clips, [Fold(train=P[:2], valid=Q[:2], test=R)], STRICT, NONE).facts
     assert facts["folds"][0]["unlabelled"] == "fear"
     assert "1 of 1 folds test an emotion without any labelled clip" in " ".join(facts["findings"])
     shown = Fold(train=P[:2], valid=Q[:2], test=R, enrol=P[2:])
-    assert audit.audit(clips, [shown], STRICT, NONE).facts["folds"][0]["unlabelled"] == ""
+    assert auditing.audit(clips, [shown], STRICT, NONE).facts["folds"][0]["unlabelled"] == ""
 
 
 def test_guesses_by_hand():
@@ -249,7 +253,7 @@ def test_guesses_by_hand():
     clips.loc[clips["speaker"] == "c/q", "emotion"] = "fear"
     # p is trained on with three clips of anger, q with one of fear: the majority is anger.
     fold = Fold(train=(*P[:3], Q[0]), valid=(), test=(P[3], *Q[1:]))
-    facts = audit.audit(clips, [fold], LOOSE, NONE).facts
+    facts = auditing.audit(clips, [fold], LOOSE, NONE).facts
     assert facts["majority"] == {"uar": 0.5, "accuracy": 0.25}
     assert facts["speaker_lookup"] == {"uar": 1.0, "accuracy": 1.0}
 
@@ -271,7 +275,7 @@ def with_content(clips: pd.DataFrame, recordings: dict[str, np.ndarray]) -> pd.D
 
 def test_planted_duplicates_are_found_whatever_the_order(recordings):
     clips = with_content(make_clips(), recordings)
-    found = audit.find_duplicates(clips, recordings.__getitem__, n_jobs=2)
+    found = auditing.find_duplicates(clips, recordings.__getitem__, n_jobs=2)
     assert found[["kind", "clip", "other"]].to_numpy().tolist() == [
         ["byte", "c/pa1", "c/qf0"],
         ["near", "c/pf0", "c/sa0"],
@@ -281,7 +285,7 @@ def test_planted_duplicates_are_found_whatever_the_order(recordings):
     assert (found["emotion"] != found["other_emotion"]).all()
     assert found["error"].tolist()[0] == 0 and found["error"][1:].between(0.001, 0.15).all()
     assert found["shift_s"].iloc[2] == pytest.approx(2000 / 16000, abs=0.017)
-    again = audit.find_duplicates(clips[::-1], recordings.__getitem__)
+    again = auditing.find_duplicates(clips[::-1], recordings.__getitem__)
     pd.testing.assert_frame_equal(found, again)
 
 
@@ -290,10 +294,10 @@ def test_a_copy_of_what_is_byte_equal_is_near_to_both_sides(recordings):
     # pa1 = qf0: only one of them is fingerprinted, yet both lie on its side.
     near = {**recordings, "c/sf0": audio.to_pcm16(0.5 * audio.from_pcm16(recordings["c/pa1"]))}
     clips = with_content(clips, near)
-    found = audit.find_duplicates(clips, near.__getitem__)
+    found = auditing.find_duplicates(clips, near.__getitem__)
     assert ["near", "c/pa1", "c/sf0"] in found[["kind", "clip", "other"]].to_numpy().tolist()
     fold = Fold(train=Q, valid=R, test=S)
-    facts = audit.audit(clips, [fold], STRICT, found).facts
+    facts = auditing.audit(clips, [fold], STRICT, found).facts
     assert facts["folds"][0]["byte_duplicates"] == 0
     assert facts["folds"][0]["near_duplicates"] == 1  # sf0, through pa1, by qf0
 
@@ -378,7 +382,7 @@ def test_command_audits_any_protocol_and_a_file_of_folds(project):
 @pytest.mark.slow
 def test_the_duplicate_of_ravdess_is_found(corpora_root, tmp_path):
     clips, read = acquired("ravdess", corpora_root, tmp_path)
-    found = audit.find_duplicates(clips, read, n_jobs=2)
+    found = auditing.find_duplicates(clips, read, n_jobs=2)
     assert found[["kind", "clip", "other"]].to_numpy().tolist() == [
         ["byte", "ravdess/03-01-03-01-02-01-07", "ravdess/03-01-03-01-02-02-07"]
     ]
@@ -391,12 +395,12 @@ def test_urdu_gives_its_speakers_away_on_a_random_split_alone(corpora_root, tmp_
     for seed in range(3):
         params = random_stratified.Params(n_folds=5, valid_share=0.15)
         folds = splits.make(random_stratified, params, clips, seed)
-        facts = audit.audit(clips, folds, splits.promises(random_stratified, params), NONE).facts
+        facts = auditing.audit(clips, folds, splits.promises(random_stratified, params), NONE).facts
         assert facts["speaker_lookup"]["accuracy"] > 0.9 and facts["speaker_lookup"]["uar"] > 0.9
         assert facts["stamps"] == ["shares speakers"]
         params = speaker_folds.Params(n_folds=5, valid_share=0.15)
         folds = splits.make(speaker_folds, params, clips, seed)
-        found = audit.audit(clips, folds, splits.promises(speaker_folds, params), NONE)
+        found = auditing.audit(clips, folds, splits.promises(speaker_folds, params), NONE)
         found.check()
         # New speakers are not in the table: it guesses the majority, at chance (1 of 4) or below,
         # where training has most of what the test clips have least of.

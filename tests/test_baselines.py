@@ -7,10 +7,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emometric import baselines, cells, metrics
-from emometric.clip import Fold
+from emometric.base.errors import StoreError
 from emometric.decisions import svm_linear
-from emometric.errors import StoreError
+from emometric.scoring import baselines, cells, metrics
+from emometric.storage.clip import Fold
 
 EMOTIONS = ("anger", "fear", "sadness")
 

@@ -10,12 +10,14 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import audio, parts, store
+from emometric.base import parts
+from emometric.base.errors import AudioError, ParameterError, PipelineError
 from emometric.bench import corpus_cost, memory, one_run, plain_ways
 from emometric.bench import extraction as bench
 from emometric.bench.recordings import decode, sample
 from emometric.cli import bench as cli_bench
-from emometric.errors import AudioError, ParameterError, PipelineError
+from emometric.sound import audio
+from emometric.storage import store
 
 # Of librosa's reader, on Python 3.11 and 3.12.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and slated for removal in Python")

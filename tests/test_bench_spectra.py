@@ -7,9 +7,9 @@ import torch
 from typer.testing import CliRunner
 
 from emometric import parallel
+from emometric.base.errors import ParameterError
 from emometric.bench import spectra_training as bench
 from emometric.cli import bench as cli_bench
-from emometric.errors import ParameterError
 
 SMALL = bench.Task(
     widths=(4, 4, 4, 4), n_bins=16, crop_frames=20, n_clips=8, batch_size=4, n_steps=2

@@ -6,10 +6,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from emometric.base.errors import ParameterError
 from emometric.bench import training as bench
 from emometric.bench import training_grid
 from emometric.cli import bench as cli_bench
-from emometric.errors import ParameterError
 
 
 @pytest.fixture

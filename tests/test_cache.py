@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import cache as caches
-from emometric import cache_files, cache_index, packs, shards
-from emometric.cache import ClipCache, key
+from emometric.extraction import cache as caches
+from emometric.extraction import cache_index, packs
+from emometric.extraction.cache import ClipCache, key
+from emometric.storage import shards
+from emometric.upkeep import cache_files
 
 NAME, OTHER, THIRD = (key(content, {"silence": "keep"}, "1") for content in "abc")
 
@@ -386,7 +388,7 @@ def test_writers_at_work_never_show_half_an_entry(tmp_path):
 
 def test_killed_at_any_moment_it_opens_again(tmp_path):
     program = (
-        "import sys; import numpy as np; from emometric.cache import ClipCache, key\n"
+        "import sys; import numpy as np; from emometric.extraction.cache import ClipCache, key\n"
         "for number in range(10**6):\n"
         "    with ClipCache(sys.argv[1], 'mfcc', '1') as cache:\n"
         "        cache.put(key(str(number), {}, '1'), np.arange(50))\n"

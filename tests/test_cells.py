@@ -5,8 +5,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from emometric import cells
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
+from emometric.scoring import cells
 
 EMOTIONS = ("anger", "fear", "sadness")
 CLIPS = pd.DataFrame(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from emometric import change_detection as change
-from emometric.errors import SplitError
+from emometric.base.errors import SplitError
+from emometric.studies import change_detection as change
 
 
 def near(first, second):

@@ -13,11 +13,12 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import parts
-from emometric.acquisition import checking, published, roots
-from emometric.acquisition.published import Published, Recording
+from emometric.acquisition import roots
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 from emometric.cli import corpora as cli_corpora
-from emometric.errors import CorpusError
+from emometric.inspection import checking, published
+from emometric.inspection.published import Published, Recording
 
 REAL = ("emodb", "ravdess", "urdu", "emovo")  # of these, single names are published
 

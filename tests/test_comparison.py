@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import fabricated_history as history
-from emometric import evaluation
+from emometric.base.errors import ParameterError, PipelineError, StoreError
 from emometric.cli.main import app
 from emometric.comparison import changes, difference, document, pairing, recorded, revisions
-from emometric.errors import ParameterError, PipelineError, StoreError
+from emometric.scoring import evaluation
 
 PARAMS = evaluation.Params(n_resamples=500, confidence=0.95, perplexity=20)
 BASE = history.counts()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
 import fabricated_components as made_up
-from emometric import evaluation
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
+from emometric.scoring import evaluation
 from emometric.studies import components, joined, speaker_trials, statistics
 
 RULES = evaluation.Params(n_resamples=300, confidence=0.95, perplexity=5)

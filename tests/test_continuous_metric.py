@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import training
-from emometric.batch import Batch, Encoded
+from emometric.base.errors import ParameterError
 from emometric.emotions import EMOTIONS
-from emometric.errors import ParameterError
+from emometric.fitting import training
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.continuous_metric import DISTANCES, metric, pair_distances
 from emometric.losses import continuous_metric
 

@@ -7,13 +7,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from emometric import emotions, parts
+from emometric import emotions
 from emometric.acquisition.listing import UnknownName, recordings
-from emometric.audio import SUFFIXES
-from emometric.clip import Clip, Reject
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 from emometric.corpora import emodb, ravdess, urdu
-from emometric.errors import CorpusError
+from emometric.sound.audio import SUFFIXES
 from emometric.stand_ins import tree
+from emometric.storage.clip import Clip, Reject
 
 # Those that somebody publishes; a corpus of one's own has no names to know (test_own.py), and a
 # pool none of its own (test_pool.py).

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from emometric import audio, parts, store
 from emometric.acquisition import acquiring, exclusions
 from emometric.acquisition.listing import UnknownName
-from emometric.clip import Clip, Reject
+from emometric.base import parts
+from emometric.base.errors import CorpusError, ParameterError
 from emometric.corpora import aesdd, cafe, cremad, enterface05, savee
-from emometric.errors import CorpusError, ParameterError
+from emometric.sound import audio
 from emometric.stand_ins import aesdd as spoken_aesdd
 from emometric.stand_ins import cremad as spoken_cremad
 from emometric.stand_ins import enterface05 as spoken_enterface05
@@ -23,6 +23,8 @@ from emometric.stand_ins import savee as spoken_savee
 from emometric.stand_ins.acoustics import perform
 from emometric.stand_ins.espeak import Speaker
 from emometric.stand_ins.tree import write_tree
+from emometric.storage import store
+from emometric.storage.clip import Clip, Reject
 
 
 def full_tree(corpus: str, root: Path) -> Path:

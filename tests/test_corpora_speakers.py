@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from emometric.acquisition.listing import UnknownName
-from emometric.clip import Clip, Reject
 from emometric.corpora import librispeech, voxceleb2
 from emometric.stand_ins import librispeech as spoken_librispeech
 from emometric.stand_ins import voxceleb2 as spoken_voxceleb2
+from emometric.storage.clip import Clip, Reject
 
 BOOK = "LibriSpeech/test-clean/1089/134686"
 
@@ -163,7 +163,7 @@ def test_sound_files_have_the_owners_containers(tmp_path, monkeypatch):
     pytest.importorskip("av")
     import soundfile
 
-    from emometric import audio
+    from emometric.sound import audio
     from emometric.stand_ins.tree import write_tree
 
     for corpus, module in (("voxceleb2", spoken_voxceleb2), ("librispeech", spoken_librispeech)):

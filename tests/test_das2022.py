@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from emometric import evaluation, ledger, parts, settings
-from emometric.errors import ParameterError
+from emometric.base import parts, settings
+from emometric.base.errors import ParameterError
 from emometric.methods import das2022 as method_part
-from emometric.papers import das2022, das2022_tables
+from emometric.papers import das2022, das2022_tables, ledger
 from emometric.report.palette import THEMES
 from emometric.report.style import to_png
+from emometric.scoring import evaluation
 from emometric.studies import evaluating, method, record, runner
 from emometric.studies.cell import Table
 

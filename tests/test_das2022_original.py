@@ -7,9 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from emometric import evaluation, extraction, parts, settings, store, vad
 from emometric.acquisition import acquiring
+from emometric.base import parts, settings
+from emometric.extraction import extracting
 from emometric.features import egemaps
+from emometric.scoring import evaluation
+from emometric.sound import vad
+from emometric.storage import store
 from emometric.studies import evaluating, method, record, runner, tables
 from emometric.studies.cell import Table
 
@@ -28,7 +32,7 @@ def read(corpus: str, root: Path, folder: Path, cache: Path) -> Table:
     )
     pq.write_table(manifest, folder / "manifest.parquet")
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        extraction.extract_corpus(
+        extracting.extract_corpus(
             "egemaps",
             egemaps.Params(silence="keep"),
             folder / "manifest.parquet",

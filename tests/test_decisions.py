@@ -13,10 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emometric import parts
-from emometric import settings as project_settings
+from emometric.base import parts
+from emometric.base import settings as project_settings
+from emometric.base.errors import ParameterError, SplitError
 from emometric.decisions import lda, nearest_prototype, svm_linear, svm_rbf
-from emometric.errors import ParameterError, SplitError
 
 DECISIONS = parts.available("decisions")
 SETTINGS = project_settings.read("synthetic", Path(__file__).resolve().parents[1] / "params.yaml")[

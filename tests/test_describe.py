@@ -14,14 +14,15 @@ import soundfile
 from PIL import Image
 from typer.testing import CliRunner
 
-from emometric import parts, store
-from emometric.acquisition import describing
+from emometric.base import parts
+from emometric.base.errors import AudioError, CorpusError
 from emometric.bench import measuring
 from emometric.cli import corpora as cli_corpora
-from emometric.clip import MANIFEST_SCHEMA
-from emometric.errors import AudioError, CorpusError
-from emometric.report import corpus_figure
+from emometric.cli import corpus_figure
+from emometric.inspection import describing
 from emometric.report.style import CorpusHeading, to_png
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 
 def tone(seconds: float, amplitude: float, rate_hz: int) -> np.ndarray:

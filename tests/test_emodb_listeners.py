@@ -8,13 +8,14 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import store, vad
 from emometric.acquisition import acquiring
-from emometric.clip import Reject
+from emometric.base.errors import CorpusError
 from emometric.corpora import emodb
-from emometric.errors import CorpusError
+from emometric.sound import vad
 from emometric.stand_ins import emodb as spoken
 from emometric.stand_ins.tree import write_tree
+from emometric.storage import store
+from emometric.storage.clip import Reject
 
 HEADER = "Nr.\tSatz\terkannt\tnatuerlich"
 

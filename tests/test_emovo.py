@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from emometric import audio, store
 from emometric.acquisition.acquiring import acquire
 from emometric.acquisition.listing import UnknownName
 from emometric.corpora import emovo
+from emometric.sound import audio
 from emometric.stand_ins import emovo as stand_in
 from emometric.stand_ins.tree import write_tree
+from emometric.storage import store
 
 
 def test_labels_of_a_known_name():

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from emometric import checkpoint, parts, settings
-from emometric.errors import ParameterError, StoreError
+from emometric.base import parts, settings
+from emometric.base.errors import ParameterError, StoreError
+from emometric.fitting import checkpoint
 
 N_BINS = 257
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stage_scripts
-from emometric import cells, evaluation, metrics, projection, resampling, results, splits, store
-from emometric.errors import CorpusError, ParameterError, PipelineError, StoreError
+from emometric import splits
+from emometric.base.errors import CorpusError, ParameterError, PipelineError, StoreError
+from emometric.scoring import cells, evaluation, metrics, projection, resampling, results
+from emometric.storage import store
 
 EMOTIONS = ("anger", "fear", "sadness")
 PARAMS = evaluation.Params(n_resamples=400, confidence=0.95, perplexity=10)

@@ -11,11 +11,12 @@ import scipy.fft
 import soundfile
 import soxr
 
-from emometric import audio, parts
 from emometric.acquisition import acquiring, exclusions
-from emometric.clip import Clip, Reject
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 from emometric.corpora import ravdess
-from emometric.errors import CorpusError
+from emometric.sound import audio
+from emometric.storage.clip import Clip, Reject
 
 TWINS = ("03-01-03-01-02-01-07", "03-01-03-01-02-02-07")
 

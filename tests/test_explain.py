@@ -14,29 +14,20 @@ import torch
 from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
-from emometric import (
-    audio,
-    checkpoint,
-    emotions,
-    explaining,
-    fold_models,
-    likeness,
-    run_clips,
-    run_model,
-    splits,
-    store,
-    training,
-    vad,
-)
+from emometric import emotions, fold_models, splits
+from emometric.base.errors import ParameterError, PipelineError, StoreError
 from emometric.cli import explain as command
 from emometric.cli import explain_output, main
-from emometric.clip import MANIFEST_SCHEMA, Fold
 from emometric.decisions import nearest_prototype
-from emometric.errors import ParameterError, PipelineError, StoreError
+from emometric.explain import explaining, likeness, run_clips, run_model
+from emometric.extraction.spectra import mel_filters
 from emometric.features import log_mel
+from emometric.fitting import checkpoint, training
 from emometric.report import explain_figure
 from emometric.report.palette import DARK, LIGHT, contrast
-from emometric.spectra import mel_filters
+from emometric.sound import audio, vad
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA, Fold
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = {

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from emometric import explaining, parts
-from emometric.errors import ParameterError
+from emometric.base import parts
+from emometric.base.errors import ParameterError
+from emometric.explain import explaining
 
 
 def picture(frames: int, bins: int, seed: int = 0) -> torch.Tensor:
@@ -223,5 +224,5 @@ def test_without_captum_one_sentence(monkeypatch):
 
 
 def test_captum_is_asked_for_only_when_needed():
-    code = "import sys; from emometric import explaining; sys.exit('captum' in sys.modules)"
+    code = "import sys; from emometric.explain import explaining; sys.exit('captum' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

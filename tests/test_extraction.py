@@ -16,21 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emometric import (
-    audio,
-    clip_tasks,
-    earlier_store,
-    extraction,
-    feature_store,
-    packs,
-    parts,
-    store,
-    vad,
-)
-from emometric.cache import ClipCache
-from emometric.clip import MANIFEST_SCHEMA
-from emometric.errors import StoreError
+from emometric.base import parts
+from emometric.base.errors import StoreError
+from emometric.extraction import clip_tasks, earlier_store, extracting, feature_store, packs
+from emometric.extraction.cache import ClipCache
 from emometric.features import egemaps, spectrogram
+from emometric.sound import audio, vad
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 RATE_HZ = 16000
 N_CLIPS = 6
@@ -81,7 +74,7 @@ class Project:
     def extract(self, feature="spectrogram", params=None, cache="cache", n_jobs=1):
         params = params or parts.load("features", feature).Params()
         out = self.folder / "features"
-        done = extraction.extract_corpus(
+        done = extracting.extract_corpus(
             feature,
             params,
             self.manifest,
@@ -241,7 +234,7 @@ def test_entries_that_vanish_meanwhile_are_no_trouble(
                 pack.unlink()
 
     original = getattr(ClipCache, method)
-    monkeypatch.setattr(extraction, "_REMEMBERED", remembered)
+    monkeypatch.setattr(extracting, "_REMEMBERED", remembered)
     monkeypatch.setattr(ClipCache, method, vanishing)
     assert project.extract(feature) == (N_CLIPS, before)
 
@@ -259,7 +252,7 @@ def test_the_index_is_asked_once_for_each_clip_and_for_some_together(
         return original(cache, names)
 
     monkeypatch.setattr(ClipCache, "heads", heads)
-    monkeypatch.setattr(extraction, "_REMEMBERED", remembered)
+    monkeypatch.setattr(extracting, "_REMEMBERED", remembered)
     monkeypatch.setattr(feature_store, "AT_ONCE", 4)
     assert project.extract() == (0, before)
     assert sum(asked) == 2 * N_CLIPS - min(remembered, N_CLIPS)
@@ -357,14 +350,14 @@ def test_the_manifest_may_be_a_file_or_in_any_order(project):
     assert project.extract() == (0, clean)
     path = project.folder / "manifest.parquet"
     pq.write_table(table, path, row_group_size=2)
-    done = extraction.extract_corpus(
+    done = extracting.extract_corpus(
         "spectrogram", spectrogram.Params(silence="remove"), path, project.clips.folder,
         project.folder / "features", cache_folder=project.folder / "cache",
     )  # fmt: skip
     assert (done.n_computed, files(project.folder / "features")) == (0, clean)
     pq.write_table(project.manifest, path)
     with pytest.raises(StoreError, match=r"manifest\.parquet: 'c/004' comes after 'c/005'"):
-        extraction.extract_corpus(
+        extracting.extract_corpus(
             "spectrogram", spectrogram.Params(), path, project.clips.folder,
             project.folder / "features", cache_folder=project.folder / "cache",
         )  # fmt: skip
@@ -405,8 +398,9 @@ class Stage:
     def start(self):
         # Workers from the beginning, however little there is to do.
         program = (
-            "import runpy, sys; from emometric import extraction; extraction._ALONE_S = 0.0; "
-            "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+            "import runpy, sys; from emometric.extraction import extracting; "
+            "extracting._ALONE_S = 0.0; sys.argv = sys.argv[1:]; "
+            "runpy.run_path(sys.argv[0], run_name='__main__')"
         )
         command = [sys.executable, "-c", program, str(self.script), "--origin", "synthetic"]
         process = subprocess.Popen(

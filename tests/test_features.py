@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_speech_models as tiny
-from emometric import audio, parts
-from emometric.errors import AudioError, ParameterError
+from emometric.base import parts
+from emometric.base.errors import AudioError, ParameterError
 from emometric.features import egemaps, spectrogram
+from emometric.sound import audio
 
 RATE_HZ = 16000
 FEATURES = parts.available("features")

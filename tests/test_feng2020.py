@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from emometric import cells as cells_table
-from emometric import evaluation, parts, settings
-from emometric.errors import ParameterError
+from emometric.base import parts, settings
+from emometric.base.errors import ParameterError
 from emometric.layers.stacked import generators
 from emometric.layers.stacked_siamese import StackedSiamese
 from emometric.methods import feng2020
+from emometric.scoring import cells as cells_table
+from emometric.scoring import evaluation
 from emometric.studies import record, siamese_training, siamese_transfer
 from emometric.studies.cell import Stored, Table
 from emometric.studies.siamese_transfer import Labelled

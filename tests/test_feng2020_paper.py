@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emometric import evaluation, ledger, settings
-from emometric.papers import feng2020
+from emometric.base import settings
+from emometric.papers import feng2020, ledger
 from emometric.report.palette import THEMES
 from emometric.report.style import to_png
+from emometric.scoring import evaluation
 from emometric.studies import evaluating, method, record, runner
 from emometric.studies.cell import Table
 

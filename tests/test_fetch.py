@@ -21,13 +21,13 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from emometric import parts
-from emometric.acquisition import published
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 from emometric.cli import corpora as cli_corpora
 from emometric.download import downloading, licences, obtaining, unpacking
 from emometric.download.downloading import Patience
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError
+from emometric.inspection import published
 
 BODY = bytes(range(256)) * 1200  # 300 KiB
 MD5 = hashlib.md5(BODY).hexdigest()

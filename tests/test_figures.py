@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 import fabricated_results as made_up
-from emometric import metrics
 from emometric.report import cell_figures, figures
 from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
 from emometric.report.style import (
@@ -25,6 +24,7 @@ from emometric.report.style import (
     to_png,
     to_svg,
 )
+from emometric.scoring import metrics
 
 NAN = float("nan")
 KINDS = ("confusion", "per_speaker", "tsne", "folds", "curves")

@@ -10,9 +10,12 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import audio, fingerprint, parts, store
 from emometric.acquisition import acquiring
-from emometric.audio import RATE_HZ
+from emometric.audit import fingerprint
+from emometric.base import parts
+from emometric.sound import audio
+from emometric.sound.audio import RATE_HZ
+from emometric.storage import store
 from fabricated_sounds import utterance, with_noise
 
 

@@ -5,9 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from emometric import ledger
-from emometric.errors import StoreError
-from emometric.papers import finished
+from emometric.base.errors import StoreError
+from emometric.papers import finished, ledger
 
 
 def write(folder, paper, *, state="done", missing=(), target="urdu"):

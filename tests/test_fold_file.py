@@ -6,9 +6,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from emometric import fold_file, parts, settings, splits
+from emometric import splits
+from emometric.base import parts, settings
+from emometric.base.errors import SplitError
 from emometric.corpora import ravdess
-from emometric.errors import SplitError
+from emometric.division import fold_file
 from emometric.protocols import foreign
 
 CLIPS = pd.DataFrame(

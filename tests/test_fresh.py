@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from emometric.base.errors import PipelineError
 from emometric.cli.main import app
 from emometric.comparison import freshness
-from emometric.errors import PipelineError
 
 FIRST = """
 from pathlib import Path

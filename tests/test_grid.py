@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 import fabricated_sections as made_up
-from emometric import ledger
+from emometric.papers import ledger
 from emometric.report import ledger_table
 from emometric.report.grid import Head, lay_out
 from emometric.report.section import Table

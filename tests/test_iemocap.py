@@ -13,12 +13,12 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
 from emometric.acquisition.listing import UnknownName
-from emometric.clip import Clip, Reject
+from emometric.base.errors import CorpusError, ParameterError
 from emometric.corpora import iemocap
-from emometric.errors import CorpusError, ParameterError
 from emometric.stand_ins import iemocap as stand_in
 from emometric.stand_ins.acoustics import perform
 from emometric.stand_ins.espeak import Speaker
+from emometric.storage.clip import Clip, Reject
 
 # As the owner writes it, evaluators' lines included.
 EVALUATION = """\

@@ -22,9 +22,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emometric import extraction, parts, store, vad
 from emometric.acquisition import acquiring
+from emometric.base import parts
+from emometric.extraction import extracting
 from emometric.features import egemaps
+from emometric.sound import vad
+from emometric.storage import store
 
 pytestmark = [pytest.mark.original, pytest.mark.slow]
 
@@ -43,7 +46,7 @@ def functionals(corpora_root, own_cache, tmp_path_factory) -> Callable[[str], Ta
         labels = store.read_table(folder / "corpus/labels.parquet")
         manifest = vad.mark(labels, clips, vad.Params())
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            extraction.extract_corpus(
+            extracting.extract_corpus(
                 "egemaps",
                 egemaps.Params(silence="keep"),
                 manifest,

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emometric import parallel, settings
-from emometric.errors import ParameterError
+from emometric import parallel
+from emometric.base import settings
+from emometric.base.errors import ParameterError
 from emometric.methods import kumar2021
 from emometric.studies import method
 from emometric.studies.cell import Table

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import ledger
+from emometric.base.errors import PipelineError, StoreError
 from emometric.cli import ledger as command
-from emometric.errors import PipelineError, StoreError
+from emometric.papers import ledger
 
 CLAIMS = ledger.claims().to_dict("records")
 N_CLAIMS = {

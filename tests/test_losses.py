@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from emometric import parts, settings
-from emometric.batch import Batch, Encoded
+from emometric.base import parts, settings
+from emometric.base.errors import ParameterError
 from emometric.emotions import EMOTIONS
-from emometric.errors import ParameterError
+from emometric.fitting.batch import Batch, Encoded
 
 PARAMS = settings.read("synthetic", Path(__file__).resolve().parents[1] / "params.yaml")["losses"]
 POLARITY = PARAMS["emotion_triplet"]["polarity"]

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emometric import cache, extraction, feature_store, store
-from emometric.clip import MANIFEST_SCHEMA
+from emometric.extraction import cache, extracting, feature_store
 from emometric.features import mfcc
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 FEW, MANY = 300, 3000
 
@@ -37,11 +38,11 @@ def corpora(tmp_path_factory):
 @pytest.fixture
 def small(monkeypatch):
     """Every limit a thirtieth, so that these corpora are as large as a million clips are."""
-    monkeypatch.setattr(extraction, "_REMEMBERED", 100)
-    monkeypatch.setattr(extraction, "_SEEN", 100)
-    monkeypatch.setattr(extraction, "_WORTH_S", 1e9)  # no workers, nor what they import
-    monkeypatch.setattr(extraction, "_TASK_S", (0.5, 2.0))
-    monkeypatch.setattr(extraction, "_COMMIT_S", 0.0)
+    monkeypatch.setattr(extracting, "_REMEMBERED", 100)
+    monkeypatch.setattr(extracting, "_SEEN", 100)
+    monkeypatch.setattr(extracting, "_WORTH_S", 1e9)  # no workers, nor what they import
+    monkeypatch.setattr(extracting, "_TASK_S", (0.5, 2.0))
+    monkeypatch.setattr(extracting, "_COMMIT_S", 0.0)
     monkeypatch.setattr(cache, "_AT_ONCE", 100)
     monkeypatch.setattr(feature_store, "AT_ONCE", 64)
     monkeypatch.setattr(store, "SHARD_BYTES", 2**17)
@@ -71,7 +72,7 @@ def test_extraction(corpora, tmp_path):
         folder = tmp_path / f"{n_clips}"
 
         def extract(corpus=corpus, folder=folder, n_clips=n_clips):
-            done = extraction.extract_corpus(
+            done = extracting.extract_corpus(
                 "mfcc", mfcc.Params(), corpus / "manifest.parquet", corpus / "audio",
                 folder / "features", cache_folder=folder / "cache",
             )  # fmt: skip

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from emometric import evaluation, parallel, parts, settings
+from emometric import parallel
+from emometric.base import parts, settings
+from emometric.scoring import evaluation
 from emometric.studies import evaluating, method, record, runner, summary
 from emometric.studies.cell import Table
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
 
-from emometric import metrics
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
+from emometric.scoring import metrics
 
 EMOTIONS = ("anger", "fear", "neutral", "sadness")
 RATES = (metrics.uar, metrics.accuracy, metrics.recall_by_emotion)

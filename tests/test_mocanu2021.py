@@ -12,9 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import checkpoint, evaluation, parallel, settings, spectrum_input
-from emometric.errors import ParameterError, SplitError
+from emometric import parallel
+from emometric.base import settings
+from emometric.base.errors import ParameterError, SplitError
+from emometric.fitting import checkpoint, spectrum_input
 from emometric.methods import mocanu2021 as method
+from emometric.scoring import evaluation
 from emometric.studies import evaluating, record, runner, spectrum_training
 from emometric.studies import method as methods
 from emometric.studies.cell import Cell, Table

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import audio
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 from emometric.features import modulation
+from emometric.sound import audio
 
 RATE_HZ = 16000
 SPACING_HZ = RATE_HZ / 106  # between acoustic bands

@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import parallel, settings
-from emometric.errors import ParameterError
+from emometric import parallel
+from emometric.base import settings
+from emometric.base.errors import ParameterError
 from emometric.layers.picture_twin import Branch, Input, Twin, TwinParams
 from emometric.studies import (
     analogy_folds,

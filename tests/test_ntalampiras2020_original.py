@@ -7,8 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from emometric import extraction, parts, settings, store, vad
 from emometric.acquisition import acquiring
+from emometric.base import parts, settings
+from emometric.extraction import extracting
+from emometric.sound import vad
+from emometric.storage import store
 from emometric.studies import method, runner, tables
 
 pytestmark = [pytest.mark.original, pytest.mark.slow]
@@ -26,7 +29,7 @@ def emodb(corpora_root, own_cache, tmp_path_factory):
     pq.write_table(vad.mark(labels, clips, vad.Params()), folder / "manifest.parquet")
     for feature in FEATURES:
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            extraction.extract_corpus(
+            extracting.extract_corpus(
                 feature,
                 parts.make_params("features", feature, VALUES["features"][feature]),
                 folder / "manifest.parquet",

@@ -17,12 +17,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import emotions, parts
+from emometric import emotions
 from emometric.acquisition import acquiring, clip_table
-from emometric.clip import Clip
+from emometric.base import parts
+from emometric.base.errors import CorpusError, ParameterError
 from emometric.corpora import own
-from emometric.errors import CorpusError, ParameterError
 from emometric.stand_ins.tree import write_tree
+from emometric.storage.clip import Clip
 
 GOOD = {"file": "a/x.wav", "speaker": "eva", "emotion": "anger"}
 

@@ -12,7 +12,7 @@ import pytest
 import fabricated_results as made_up
 import fabricated_sections as made_up_sections
 import stage_scripts
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 from emometric.report import page, picture_files, run_figures
 from emometric.report import record as run_record
 from emometric.report.source_digests import Source

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import parts
-from emometric.batch import Batch, Encoded
-from emometric.errors import ParameterError
+from emometric.base import parts
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.pairs import (
     Pairs,
     lengths,

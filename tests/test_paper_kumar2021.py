@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 import fabricated_angles as made_up
-from emometric import evaluation, ledger
-from emometric.papers import kumar2021
+from emometric.papers import kumar2021, ledger
 from emometric.report import style
 from emometric.report.palette import DARK, LIGHT
+from emometric.scoring import evaluation
 from emometric.studies import angles
 
 NAMES, PLACES, TRUTHS, stored = made_up.NAMES, made_up.PLACES, made_up.TRUTHS, made_up.stored

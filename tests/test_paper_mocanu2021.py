@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import fabricated_components as made_up
-from emometric import evaluation, ledger
-from emometric.papers import mocanu2021
+from emometric.papers import ledger, mocanu2021
 from emometric.report import style
 from emometric.report.palette import DARK, LIGHT
+from emometric.scoring import evaluation
 from emometric.studies import components, joined, speaker_trials
 
 RULES = evaluation.Params(n_resamples=300, confidence=0.95, perplexity=5)

@@ -11,11 +11,11 @@ from PIL import Image
 
 import fabricated_analogies as made_up
 import fabricated_components
-from emometric import evaluation, ledger
-from emometric.papers import ntalampiras2020
+from emometric.papers import ledger, ntalampiras2020
 from emometric.papers import ntalampiras2020_clips as clip_figures
 from emometric.report import style
 from emometric.report.palette import DARK, EMOTION_COLOURS, LIGHT
+from emometric.scoring import evaluation
 from emometric.studies import components
 from emometric.studies import joined as together
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from emometric import parallel
-from emometric.errors import ParameterError, PipelineError
+from emometric.base.errors import ParameterError, PipelineError
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dvc_render.vega import VegaRenderer
 
 import fabricated_results as made_up
 import fabricated_sections as made_up_sections
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
 from emometric.report import offline_plots
 from emometric.report.palette import EMOTION_COLOURS
 from emometric.report.style import STAND_IN_STAMP

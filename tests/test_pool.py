@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from emometric import parallel, parts, settings, splits, store, vad
+from emometric import parallel, splits
 from emometric.acquisition import acquiring
-from emometric.clip import MANIFEST_SCHEMA
+from emometric.base import parts, settings
+from emometric.base.errors import CorpusError, ParameterError, SplitError
 from emometric.corpora import pooled
-from emometric.errors import CorpusError, ParameterError, SplitError
+from emometric.sound import vad
 from emometric.stand_ins.tree import write_tree
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 TWO = pooled.Params(corpora=("urdu", "emodb"))
 

@@ -15,30 +15,22 @@ from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
-from emometric import (
-    checkpoint,
-    pretraining,
-    settings,
-    speaker_audit,
-    speaker_clips,
-    speaker_network,
-    speaker_roles,
-    store,
-    training,
-    warm_start,
-)
-from emometric.clip import MANIFEST_SCHEMA
+from emometric.base import settings
+from emometric.base.errors import ParameterError, SplitError
 from emometric.encoders import se_resnet34
-from emometric.errors import ParameterError, SplitError
 from emometric.features import spectrogram
-from emometric.speaker_roles import Shares
-from emometric.studies import tables
-from emometric.training_state import State
+from emometric.fitting import checkpoint, training, warm_start
+from emometric.pretraining import gathering, learning, speaker_roles, teaching
+from emometric.pretraining.speaker_roles import Shares
+from emometric.pretraining.training_state import State
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
+from emometric.studies import speaker_audit, tables
 
 SHARES = Shares(test=0.25, valid=0.2, clips=5)
 N_BINS = 24
 SHAPE = {"widths": [4, 4, 4, 4], "stem": "plain", "reduction": 2, "dim": 8, "clusters": 2}
-PARAMS = pretraining.Params(
+PARAMS = teaching.Params(
     corpora=["books", "acted"],
     feature="spectrogram",
     join_bins=1,
@@ -222,12 +214,12 @@ def stored(tmp_path_factory):
     return manifests, stores
 
 
-def job(stored, **changes) -> speaker_network.Job:
+def job(stored, **changes) -> learning.Job:
     manifests, stores = stored
-    return speaker_network.Job(
-        people=speaker_clips.gather(manifests, PARAMS.shares, (7,)),
+    return learning.Job(
+        people=gathering.gather(manifests, PARAMS.shares, (7,)),
         stores=stores,
-        heard=speaker_clips.Heard(
+        heard=gathering.Heard(
             picture=lambda frames: np.asarray(frames, np.float16), least=15, gap=3, normalise="bin"
         ),
         shape={**SHAPE, "ghosts": 0},
@@ -241,7 +233,7 @@ def job(stored, **changes) -> speaker_network.Job:
 
 
 def learn(stored, path, **changes):
-    return speaker_network.learn(job(stored, **changes), State(path, {}), lambda epoch: None)
+    return learning.learn(job(stored, **changes), State(path, {}), lambda epoch: None)
 
 
 def weights(network):
@@ -263,32 +255,28 @@ def test_it_learns_to_tell_others_apart(learned):
 
 
 def test_the_epoch_that_validates_best_is_kept(stored, learned):
-    best = pretraining.best_epoch(learned.curve)
+    best = teaching.best_epoch(learned.curve)
     assert best.valid_eer == min(epoch.valid_eer for epoch in learned.curve)
     one = job(stored)
-    valid = speaker_clips.utterances(
-        one.people, "valid", one.stores, one.heard, torch.device("cpu")
-    )
+    valid = gathering.utterances(one.people, "valid", one.stores, one.heard, torch.device("cpu"))
     with training.reproducible((0,), torch.device("cpu")):
-        assert pretraining.valid_eer(learned.network, valid) == best.valid_eer
+        assert teaching.valid_eer(learned.network, valid) == best.valid_eer
 
 
 def test_a_tie_goes_to_the_later_epoch_and_without_validation_the_last_stays():
     def curve(*rates):
         return [
-            pretraining.Epoch(number=n, learning_rate=1.0, train_loss=1.0, valid_eer=rate)
+            teaching.Epoch(number=n, learning_rate=1.0, train_loss=1.0, valid_eer=rate)
             for n, rate in enumerate(rates, start=1)
         ]
 
-    assert pretraining.best_epoch(curve(0.3, 0.1, 0.1, 0.2)).number == 3
-    assert pretraining.best_epoch(curve(*[float("nan")] * 3)).number == 3
+    assert teaching.best_epoch(curve(0.3, 0.1, 0.1, 0.2)).number == 3
+    assert teaching.best_epoch(curve(*[float("nan")] * 3)).number == 3
 
 
 def test_validating_pieces_come_from_speakers_of_one_clip(stored):
     one = job(stored)
-    found = speaker_clips.utterances(
-        one.people, "valid", one.stores, one.heard, torch.device("cpu")
-    )
+    found = gathering.utterances(one.people, "valid", one.stores, one.heard, torch.device("cpu"))
     single = found.table[found.table["corpus"] == "books"]
     assert single["id"].str.contains("#").all()
     assert (single.groupby("speaker").size() >= 2).all()
@@ -308,9 +296,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(stored, tmp_path):
     whole = learn(stored, tmp_path / "whole", epochs=3)
     one = job(stored, epochs=3)
     with pytest.raises(Killed):
-        speaker_network.learn(one, State(tmp_path / "state", {"a": 1}), stop)
+        learning.learn(one, State(tmp_path / "state", {"a": 1}), stop)
     seen = []
-    resumed = speaker_network.learn(one, State(tmp_path / "state", {"a": 1}), seen.append)
+    resumed = learning.learn(one, State(tmp_path / "state", {"a": 1}), seen.append)
     assert torch.equal(weights(whole.network), weights(resumed.network))
     assert whole.curve == resumed.curve and [epoch.number for epoch in seen] == [1, 2, 3]
     pd.testing.assert_frame_equal(whole.trials, resumed.trials)
@@ -342,7 +330,7 @@ def test_a_state_of_something_else_or_a_damaged_one_is_left_alone(tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_repeats_itself(stored, tmp_path):
     one, other = (
-        speaker_network.learn(
+        learning.learn(
             replace(job(stored), device="cuda"), State(tmp_path / name, {}), lambda epoch: None
         )
         for name in "ab"
@@ -378,7 +366,7 @@ def test_bad_settings_are_one_sentence(changes, sentence):
 @pytest.fixture(scope="module")
 def folder(learned, tmp_path_factory):
     folder = tmp_path_factory.mktemp("written") / "speakers"
-    speaker_network.write(folder, learned, {"state": "trained", "taught": {"n_train_clips": 3}})
+    learning.write(folder, learned, {"state": "trained", "taught": {"n_train_clips": 3}})
     return folder
 
 
@@ -418,9 +406,9 @@ def test_without_speakers_the_state_is_empty(stored, tmp_path):
     empty = {name: tmp_path / f"{name}.parquet" for name in stored[0]}
     for path in empty.values():
         pq.write_table(MANIFEST_SCHEMA.empty_table(), path)
-    people = speaker_clips.gather(empty, SHARES, (0,))
+    people = gathering.gather(empty, SHARES, (0,))
     assert not people.enough and people.learned().schema == MANIFEST_SCHEMA
-    speaker_network.write_empty(tmp_path / "speakers", {"state": "empty"})
+    learning.write_empty(tmp_path / "speakers", {"state": "empty"})
     pq.write_table(people.learned(), tmp_path / "speakers.parquet")
     table = tables.read("speakers", tmp_path / "speakers.parquet", tmp_path / "speakers", ["x"])
     assert table.network is None and len(table) == 0
@@ -486,16 +474,16 @@ def felt(tmp_path_factory):
 def test_a_network_learns_emotions(felt, tmp_path):
     """All speakers teach, clips without an emotion do not; classes have the vocabulary's order."""
     everybody = Shares(test=0.0, valid=0.0, clips=100)
-    people = speaker_clips.gather(felt[0], everybody, (7,), learns="emotion")
+    people = gathering.gather(felt[0], everybody, (7,), learns="emotion")
     assert people.classes == ("anger", "sadness")
     assert len(people.rows("train")) == 36 and len(people.rows("")) == 18
     assert set(people.rows("")["emotion"].isna()) == {True}
     assert people.learned()["emotion"].to_pylist() == people.rows("train")["emotion"].tolist()
     work = replace(job(felt, epochs=8, batches=7), people=people)
-    learned = speaker_network.learn(work, State(tmp_path / "s", {}), lambda epoch: None)
+    learned = learning.learn(work, State(tmp_path / "s", {}), lambda epoch: None)
     assert learned.recipe.emotions == people.classes and not learned.rates
     assert all(np.isnan(epoch.valid_eer) for epoch in learned.curve)
-    clips = speaker_clips.training_clips(people, felt[1], work.heard, torch.device("cpu"))
+    clips = gathering.training_clips(people, felt[1], work.heard, torch.device("cpu"))
     assert clips.emotion.tolist() == [int(one == "sadness") for one in people.rows("train").emotion]
     embedding = training.embed(learned.network, clips, np.arange(len(clips)))
     last = learned.network.loss.classify
@@ -559,7 +547,7 @@ def test_an_unknown_network_is_one_sentence(tmp_path, raw):
 def test_the_block_is_accepted_at_both_scales(project_root, network):
     for origin in settings.ORIGINS:
         block = settings.read(origin, project_root / "params.yaml")["pretraining"][network]
-        assert pretraining.Params(**block).schedule(10).crop_frames == 10
+        assert teaching.Params(**block).schedule(10).crop_frames == 10
 
 
 def test_the_graph_names_the_corpora_of_the_blocks(project_root, raw):

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import parts, speakers, splits
-from emometric import settings as project_settings
-from emometric.clip import Fold
-from emometric.errors import ParameterError, SplitError
+from emometric import splits
+from emometric.base import parts
+from emometric.base import settings as project_settings
+from emometric.base.errors import ParameterError, SplitError
+from emometric.division import speakers
 from emometric.protocols import (
     k_shot,
     known_emotions,
@@ -30,6 +31,7 @@ from emometric.protocols import (
     speaker_80_10_10,
     speaker_folds,
 )
+from emometric.storage.clip import Fold
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 PROTOCOLS = parts.available("protocols")

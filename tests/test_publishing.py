@@ -16,7 +16,7 @@ import yaml
 import fabricated_results as made_up
 import fabricated_sections as made_up_sections
 from emometric import parallel
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 from emometric.report import picture_files, publishing, run_figures, source_digests
 from emometric.report import record as run_record
 from emometric.report.section import CURVE

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emometric import parts
 from emometric.acquisition import roots
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 from emometric.cli import corpora as cli_corpora
 from emometric.corpora import emodb, own
-from emometric.errors import CorpusError
 
 CORPORA = {part: parts.load("corpora", part).Params() for part in ("emodb", "ravdess", "urdu")}
 EMODB = CORPORA["emodb"]

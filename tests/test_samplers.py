@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import parts
+from emometric.base import parts
 from emometric.samplers import emotion_balanced
 
 each = pytest.mark.parametrize("name", parts.available("samplers"))

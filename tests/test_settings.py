@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from emometric import parts, settings
+from emometric.base import parts, settings
+from emometric.base.errors import ParameterError
 from emometric.cli import main as cli
-from emometric.errors import ParameterError
 
 
 @pytest.fixture

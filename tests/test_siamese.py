@@ -8,12 +8,14 @@ import torch
 from torch.nn import functional
 
 import stage_scripts
-from emometric import checkpoint, fold_models, parts, training
-from emometric.batch import Batch, Encoded
+from emometric import fold_models
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.decisions import support_similarity
 from emometric.encoders import siamese_cnn
-from emometric.errors import ParameterError
 from emometric.features import log_mel
+from emometric.fitting import checkpoint, training
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.frame_norm import FrameNorm
 from emometric.losses import contrastive
 

@@ -6,8 +6,10 @@ import numpy as np
 import opensmile
 import pytest
 
-from emometric import audio, parts, smile
+from emometric.base import parts
+from emometric.extraction import smile
 from emometric.features import is09, is09_moments
+from emometric.sound import audio
 
 RATE_HZ = 16000
 SETS = {"egemaps": "eGeMAPSv02", "is09": "IS09", "compare": "ComParE_2016"}

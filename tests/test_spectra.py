@@ -11,9 +11,10 @@ import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import audio, spectra
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.extraction import spectra
 from emometric.features import log_mel, mfcc
+from emometric.sound import audio
 
 RATE_HZ = 16000
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from emometric import splits
-from emometric.clip import Fold
-from emometric.errors import CorpusError, SplitError, StoreError
+from emometric.base.errors import CorpusError, SplitError, StoreError
+from emometric.storage.clip import Fold
 
 CLIPS = pd.DataFrame(
     {

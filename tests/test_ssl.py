@@ -17,10 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny_speech_models as tiny
-from emometric import audio, extraction, parts, pretrained, speech_models, store, workers
-from emometric.clip import MANIFEST_SCHEMA
-from emometric.errors import AudioError, ParameterError
+from emometric.base import parts
+from emometric.base.errors import AudioError, ParameterError
+from emometric.extraction import extracting, pretrained, speech_models, workers
 from emometric.features import ssl, ssl_mean
+from emometric.sound import audio
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 RATE_HZ = 16000
 each_kind = pytest.mark.parametrize("kind", tiny.KINDS)
@@ -238,7 +241,7 @@ def extracted(folder, model, n_clips=3, feature="ssl_mean", n_jobs=1):
         {"corpus": "c", "id": name, "content": audio.content_hash(values), "voiced": []}
         for name, values in clips.items()
     ]
-    done = extraction.extract_corpus(
+    done = extracting.extract_corpus(
         feature,
         parts.make_params("features", feature, {"model": None if model is None else str(model)}),
         pa.Table.from_pylist(rows, MANIFEST_SCHEMA),
@@ -279,8 +282,8 @@ def test_all_cores_share_one_model(tmp_path, monkeypatch, kind):
         return original(*arguments)
 
     monkeypatch.setattr(speech_models, "states", states)
-    monkeypatch.setattr(extraction, "_ALONE_S", 0.0)
-    monkeypatch.setattr(extraction, "_TASK_S", (0.3, 0.3))
+    monkeypatch.setattr(extracting, "_ALONE_S", 0.0)
+    monkeypatch.setattr(extracting, "_TASK_S", (0.3, 0.3))
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -451,7 +454,7 @@ def test_without_the_extra_a_sentence_says_so(hubert, monkeypatch):
 
 def test_nothing_heavy_is_imported_before_it_is_used():
     code = (
-        "import sys; from emometric import parts; parts.load('features', 'ssl').Params(); "
+        "import sys; from emometric.base import parts; parts.load('features', 'ssl').Params(); "
         "parts.load('features', 'ssl_mean').Params(); "
         "assert not {'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)"
     )

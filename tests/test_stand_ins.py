@@ -16,8 +16,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emometric import emotions, parts
-from emometric.errors import CorpusError, PipelineError
+from emometric import emotions
+from emometric.base import parts
+from emometric.base.errors import CorpusError, PipelineError
 from emometric.stand_ins import emodb, ravdess, tree, urdu, voice_process
 from emometric.stand_ins.acoustics import perform
 from emometric.stand_ins.espeak import Speaker, Speech

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import shards, store
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
+from emometric.storage import shards, store
 
 
 def rows(n=7, tail=(3,), seed=0):

@@ -21,10 +21,12 @@ from typer.testing import CliRunner
 
 import emometric.methods
 import stage_scripts
-from emometric import cells, clip, evaluation, parts, settings, store
+from emometric.base import parts, settings
+from emometric.base.errors import ParameterError, PipelineError, StoreError
 from emometric.cli import main as cli
-from emometric.errors import ParameterError, PipelineError, StoreError
 from emometric.report import merging
+from emometric.scoring import cells, evaluation
+from emometric.storage import clip, store
 from emometric.studies import evaluating, kept, method, record, runner, statistics, summary, tables
 from emometric.studies.cell import Cell, Outcome, Stored, Table
 

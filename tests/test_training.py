@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 import torch
 
-from emometric import checkpoint, fold_models, splits, store, training
-from emometric.clip import Fold
-from emometric.errors import ParameterError, StoreError
+from emometric import fold_models, splits
+from emometric.base.errors import ParameterError, StoreError
+from emometric.fitting import checkpoint, training
+from emometric.storage import store
+from emometric.storage.clip import Fold
 
 CPU = torch.device("cpu")
 N_BINS = 33

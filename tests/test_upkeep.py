@@ -13,13 +13,17 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from emometric import audio, cache, extraction, parts, store, store_faults, upkeep
+from emometric.base import parts
 from emometric.cli import main as cli
-from emometric.clip import MANIFEST_SCHEMA
+from emometric.extraction import cache, extracting
 from emometric.features import egemaps, log_mel
+from emometric.sound import audio
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
+from emometric.upkeep import inventory, store_faults
 
 N_CLIPS = 5
-DAY_S = upkeep.DAY_S
+DAY_S = inventory.DAY_S
 
 
 def build(folder, feature, params, root, n_clips=N_CLIPS):
@@ -35,7 +39,7 @@ def build(folder, feature, params, root, n_clips=N_CLIPS):
         {"corpus": "c", "id": name, "content": audio.content_hash(values), "voiced": [(0, 6000)]}
         for name, values in clips.items()
     ]
-    done = extraction.extract_corpus(
+    done = extracting.extract_corpus(
         feature,
         params,
         pa.Table.from_pylist(rows, MANIFEST_SCHEMA),
@@ -66,7 +70,7 @@ class Project:
         self.extract()
         for part in (log_mel, egemaps):
             name = part.__name__.rpartition(".")[2]
-            fill_cache(self.root, name, extraction.folder_of(part))
+            fill_cache(self.root, name, extracting.folder_of(part))
 
     def extract(self, root=None):
         """Build both stores, from a cache of their own; how many clips had to be computed."""
@@ -130,7 +134,7 @@ def test_list_names_every_store_and_every_version(project):
         assert row["entries"] == N_CLIPS and row["is_current"] and row["kind"] == "clips"
         files = project.packs(part)
         assert row["n_bytes"] == sum(path.stat().st_size for path in files)
-        assert row["version"] == extraction.folder_of(parts.load("features", part))
+        assert row["version"] == extracting.folder_of(parts.load("features", part))
         assert abs(row["used"] - time.time()) < 600
 
 
@@ -160,18 +164,18 @@ def test_an_empty_project(tmp_path, monkeypatch):
 
 
 def test_parts_whose_packages_are_missing_are_not_called_old(monkeypatch):
-    original = extraction.folder_of
+    original = extracting.folder_of
 
     def without(part):
         if part.__name__.endswith("log_mel"):
             raise ModuleNotFoundError("no numpy of that kind")
         return original(part)
 
-    monkeypatch.setattr(extraction, "folder_of", without)
-    current = upkeep.current_versions()
-    assert upkeep.is_current("clips", "log_mel", "x", current)
-    assert not upkeep.is_current("clips", "no such part", "x", current)
-    assert not upkeep.is_current("clips", "mfcc", "x", current)
+    monkeypatch.setattr(extracting, "folder_of", without)
+    current = inventory.current_versions()
+    assert inventory.is_current("clips", "log_mel", "x", current)
+    assert not inventory.is_current("clips", "no such part", "x", current)
+    assert not inventory.is_current("clips", "mfcc", "x", current)
 
 
 # -- verify ---------------------------------------------------------------------------------------
@@ -260,7 +264,7 @@ def test_damage_to_the_cache_is_found_and_its_cure_leaves_the_store_as_it_was(pr
     own = project.folder / "own cache"
     packs = sorted((own / "clips/egemaps").rglob("*.pack"))
     flip(packs[0], 0.5)
-    assert not all(upkeep.is_intact(one) for one in upkeep.held(own))
+    assert not all(inventory.is_intact(one) for one in inventory.held(own))
     packs[0].unlink()
     assert project.extract() > 0
     assert (project.egemaps / "functionals.parquet").read_bytes() == wanted
@@ -344,20 +348,20 @@ def test_prune_down_to_a_size_takes_the_longest_unused_first(project):
 
 def test_limits_count_what_old_versions_leave():
     def held(part, version, n_bytes, used):
-        return upkeep.Held(
+        return inventory.Held(
             kind="clips", part=part, version=version, path=Path(f"{part}{used}"),
             n_entries=1, n_bytes=n_bytes, used=used,
         )  # fmt: skip
 
     entries = [held("a", "1", 50, 9.0), held("a", "2", 30, 1.0), held("a", "2", 30, 2.0)]
-    going = upkeep.chosen_to_go(entries, {("clips", "a"): "2"}, down_to=60, now=10.0)
+    going = inventory.chosen_to_go(entries, {("clips", "a"): "2"}, down_to=60, now=10.0)
     assert going == entries[:1]  # then 60 bytes are left: enough
-    going = upkeep.chosen_to_go(entries, {("clips", "a"): "2"}, down_to=59, now=10.0)
+    going = inventory.chosen_to_go(entries, {("clips", "a"): "2"}, down_to=59, now=10.0)
     assert going == entries[:2]
 
 
 def test_prune_removes_what_killed_writers_left_but_not_what_is_being_written(project):
-    shard = project.root / "clips/log_mel" / extraction.folder_of(log_mel) / "new"
+    shard = project.root / "clips/log_mel" / extracting.folder_of(log_mel) / "new"
     shard.mkdir(exist_ok=True)
     young, old = shard / ".young.part", shard / ".old.part"
     for path in (young, old):
@@ -381,19 +385,19 @@ def test_prune_and_verify_see_the_cells_of_studies(project):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("numbers", "x" * 1000)
             archive.comment = path.stem.encode()
-    held = [one for one in upkeep.held(project.root) if one.kind == "cells"]
+    held = [one for one in inventory.held(project.root) if one.kind == "cells"]
     assert [(one.part, one.version) for one in held] == [("feng2020", "0"), ("feng2020", "99")]
-    assert all(map(upkeep.is_intact, held))
+    assert all(map(inventory.is_intact, held))
     flip(held[0].path, 0.4)
     code, found = project.json("verify")
     assert code == 1 and found["broken_cache_files"] == [str(held[0].path)]
-    going = upkeep.chosen_to_go(held, {("cells", "feng2020"): "99"})
+    going = inventory.chosen_to_go(held, {("cells", "feng2020"): "99"})
     assert going == held[:1]
 
 
 @pytest.mark.parametrize("size", ["much", "-1", "5 furlongs", "1e9"])
 def test_a_size_that_is_none_is_refused(project, size):
-    from emometric.errors import PipelineError
+    from emometric.base.errors import PipelineError
 
     with pytest.raises(PipelineError, match=r"--down-to is '.*'; write a size such as 500MB"):
         project.run("prune", f"--down-to={size}")

@@ -7,9 +7,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emometric import audio, store, vad
-from emometric.clip import LABELS_SCHEMA, MANIFEST_SCHEMA
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.sound import audio, vad
+from emometric.storage import store
+from emometric.storage.clip import LABELS_SCHEMA, MANIFEST_SCHEMA
 
 RATE_HZ = 16000
 

@@ -10,8 +10,8 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from emometric import verification
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
+from emometric.pretraining import verification
 
 KINDS = st.lists(st.tuples(st.integers(0, 1), st.integers(-4, 4)), min_size=2, max_size=40).filter(
     lambda rows: len({same for same, _ in rows}) == 2

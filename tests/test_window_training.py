@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emometric import parts
+from emometric.base import parts
 from emometric.layers.windowed import Windowed, WindowParams
 from emometric.studies import window_training
 from emometric.studies.window_training import Classified, Frames, Job, Schedule, train

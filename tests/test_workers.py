@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emometric import cache, clip_tasks, extraction, store, workers
-from emometric.clip import MANIFEST_SCHEMA
-from emometric.errors import ParameterError, PipelineError
+from emometric.base.errors import ParameterError, PipelineError
+from emometric.extraction import cache, clip_tasks, extracting, workers
 from emometric.features import spectrogram
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 N_CLIPS = 24
 
@@ -35,8 +36,8 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def small_tasks(monkeypatch):
-    monkeypatch.setattr(extraction, "_ALONE_S", 0.0)
-    monkeypatch.setattr(extraction, "_TASK_S", (1.0, 1.5))
+    monkeypatch.setattr(extracting, "_ALONE_S", 0.0)
+    monkeypatch.setattr(extracting, "_TASK_S", (1.0, 1.5))
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def not_here(monkeypatch):
 
 def extract(corpus, folder, n_jobs=1, cache_folder=None):
     """The store's bytes, and how many clips were computed."""
-    done = extraction.extract_corpus(
+    done = extracting.extract_corpus(
         "spectrogram",
         spectrogram.Params(),
         corpus / "manifest.parquet",

@@ -16,12 +16,14 @@ import numpy as np
 import torch
 
 import emometric
-from emometric import atomic, checkpoint, emotions, parallel, splits, training
-from emometric.batch import AFFECT
-from emometric.checkpoint import Network, Recipe
-from emometric.clip import Fold
-from emometric.errors import ParameterError, StoreError
-from emometric.store import Ragged
+from emometric import emotions, parallel, splits
+from emometric.base import atomic
+from emometric.base.errors import ParameterError, StoreError
+from emometric.fitting import checkpoint, training
+from emometric.fitting.batch import AFFECT
+from emometric.fitting.checkpoint import Network, Recipe
+from emometric.storage.clip import Fold
+from emometric.storage.store import Ragged
 
 CURVE = ("fold", "epoch", "learning_rate", "train_loss", "valid_uar")
 

@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
 
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 
 
 def check_share(where: str, value: Any, *, from_zero: bool = True) -> None:

@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import atomic, store
-from emometric.clip import Fold
-from emometric.errors import CorpusError, SplitError, StoreError
+from emometric.base import atomic
+from emometric.base.errors import CorpusError, SplitError, StoreError
+from emometric.storage import store
+from emometric.storage.clip import Fold
 
 ROLES = ("train", "valid", "test", "enrol")
 
@@ -84,7 +85,7 @@ def check(folds: Sequence[Fold], clips: pd.DataFrame, admitted: Promises) -> Non
     are clips to train on and to test; no clip is tested twice in one repeat. Unless shared
     speakers are admitted, those of train, valid and test are disjoint in each fold. Enrolled clips
     are of test speakers where that is admitted; of training speakers only in emotions that nobody
-    trains on; or of speakers without another role. `emometric.audit` looks at the rest.
+    trains on; or of speakers without another role. `emometric.audit.auditing` looks at the rest.
     """
     if not folds:
         raise SplitError("the protocol yields no fold; give it clips of more speakers.")

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.svm import SVC
 
-from emometric.errors import SplitError
+from emometric.base.errors import SplitError
 
 
 def check_emotions(emotion: np.ndarray) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.scoring import evaluation
 from emometric.studies.cell import Cell, Outcome, Stored, Table
 
 VERSION = 1

@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import atomic, audio, console, parts, store
 from emometric.acquisition import exclusions
-from emometric.clip import LABELS_SCHEMA, Clip, Reject
-from emometric.errors import AudioError, CorpusError
+from emometric.base import atomic, console, parts
+from emometric.base.errors import AudioError, CorpusError
+from emometric.sound import audio
+from emometric.storage import store
+from emometric.storage.clip import LABELS_SCHEMA, Clip, Reject
 
 _CHUNK = 128  # clips decoded before they are written: bounds the memory
 

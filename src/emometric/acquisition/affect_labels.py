@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from emometric.acquisition.listing import LabelTable, labelled
-from emometric.clip import Clip, Reject
+from emometric.base.errors import CorpusError
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError
+from emometric.storage.clip import Clip, Reject
 
 FOLDER = "das2022"  # in or beside a corpus's own folder: looked for where no path is named
 FILES = {"aesdd": "AESD.csv", "cafe": "CAFE.csv", "emodb": "EMO_DB.csv", "urdu": "URDU.csv"}

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric.errors import CorpusError
+from emometric.base.errors import CorpusError
 
 REQUIRED = ("file", "speaker", "emotion")
 TEXTS = ("sentence", "intensity", "session")

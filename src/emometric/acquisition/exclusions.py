@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
-from emometric.clip import Clip, Reject
-from emometric.errors import CorpusError
+from emometric.base.errors import CorpusError
+from emometric.storage.clip import Clip, Reject
 
 COLUMNS = ("corpus", "clip", "reason", "source")
 

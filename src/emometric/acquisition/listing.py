@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from emometric.audio import SUFFIXES
-from emometric.clip import Clip, Reject
-from emometric.errors import CorpusError
+from emometric.base.errors import CorpusError
+from emometric.sound.audio import SUFFIXES
+from emometric.storage.clip import Clip, Reject
 
 
 class UnknownName(Exception):

@@ -15,9 +15,9 @@ from typing import Any
 
 import joblib
 
-from emometric import atomic, console, parts
 from emometric.acquisition.listing import recordings
-from emometric.errors import CorpusError
+from emometric.base import atomic, console, parts
+from emometric.base.errors import CorpusError
 
 _BLOCK = 1 << 20
 _CURE = "run: emometric corpora link ROOT"

@@ -18,9 +18,10 @@ import joblib
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import parts, store
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.bench import memory, recordings
-from emometric.errors import ParameterError
+from emometric.storage import store
 
 _HOUR_S = 3600.0
 _N_READS = 5

@@ -6,7 +6,7 @@ Who is compared, for each feature, on the same recordings:
 - Spectra, "file": the same with decoding the files on both sides.
 - openSMILE's sets, "file": `Smile.process_file` in a loop and `process_files` with workers.
 - What has no plain way in Python (modulation): ours alone.
-- "Stored", from decoded clips: all of `extraction.extract_corpus`, which begins with an empty clip
+- "Stored", from decoded clips: all of `extracting.extract_corpus`, which begins with an empty clip
   cache and ends with that and a feature store on the disk. No plain way writes anything.
 Silence is kept on both sides. "One core": everything in this process, BLAS with one thread. "All
 cores": joblib's processes, each with one thread, started and warm, as extraction has them after a
@@ -26,11 +26,14 @@ import joblib
 import numpy as np
 import threadpoolctl
 
-from emometric import audio, clip_tasks, extraction, parts, store
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.bench import plain_ways, recordings
 from emometric.bench.plain_ways import Way
-from emometric.clip_tasks import Job
-from emometric.errors import ParameterError
+from emometric.extraction import clip_tasks, extracting
+from emometric.extraction.clip_tasks import Job
+from emometric.sound import audio
+from emometric.storage import store
 
 FEATURES = (
     "spectrogram",
@@ -187,7 +190,7 @@ def _store(task: _Task, n_laps: int, n_jobs: int) -> Callable[[], None]:
     part = parts.load("features", task.feature)
     corpus = _decoded(task, n_laps)
     folder = Path(tempfile.mkdtemp(dir=task.folder))
-    extraction.extract_corpus(
+    extracting.extract_corpus(
         task.feature,
         replace(part.Params(), silence="keep"),
         corpus.manifest,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emometric import audio
+from emometric.sound import audio
 
 SILENT_DB = -120.0  # the level of a recording without a sound
 

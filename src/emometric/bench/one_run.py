@@ -4,13 +4,14 @@ import json
 import sys
 from pathlib import Path
 
-from emometric import extraction, parts, workers
+from emometric.base import parts
+from emometric.extraction import extracting, workers
 
 
 def main(wanted: dict) -> None:
     """Extract; wanted: feature, manifest, clips, folder, cache, and n_jobs (0: all cores)."""
     with workers.use() as n_cores:
-        done = extraction.extract_corpus(
+        done = extracting.extract_corpus(
             wanted["feature"],
             parts.load("features", wanted["feature"]).Params(),
             Path(wanted["manifest"]),

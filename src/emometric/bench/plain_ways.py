@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emometric import audio, parts
-from emometric.errors import PipelineError
+from emometric.base import parts
+from emometric.base.errors import PipelineError
+from emometric.sound import audio
 
 # Extract a feature of all recordings, so many times; what it gives, if it can be called, clears up.
 Way = Callable[[int], object]

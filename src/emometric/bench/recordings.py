@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import audio, store, vad
-from emometric.clip import MANIFEST_SCHEMA
-from emometric.errors import AudioError
+from emometric.base.errors import AudioError
+from emometric.sound import audio, vad
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 _AT_ONCE = 64  # decoded recordings that wait to be written
 

@@ -22,10 +22,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from emometric import parallel, training
-from emometric.batch import Batch
-from emometric.checkpoint import Network, Recipe
-from emometric.errors import ParameterError
+from emometric import parallel
+from emometric.base.errors import ParameterError
+from emometric.fitting import training
+from emometric.fitting.batch import Batch
+from emometric.fitting.checkpoint import Network, Recipe
 
 PLAIN, ONE, SEVERAL = (
     "DataLoader loop, all threads",

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from emometric.base.errors import ParameterError
 from emometric.bench.training_grid import Task, batched, grid, plain
-from emometric.errors import ParameterError
 
 PLAIN, ONE, BATCHED, BATCHED_ALL = (
     "plain torch, one thread",

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from emometric import store
-from emometric.acquisition import audformat_exchange
+from emometric.cli import audformat_exchange
+from emometric.storage import store
 
 
 def import_audformat(

@@ -7,7 +7,10 @@ from typing import Annotated
 import joblib
 import typer
 
-from emometric import audit, parts, settings, splits, store
+from emometric import splits
+from emometric.audit import auditing
+from emometric.base import parts, settings
+from emometric.storage import store
 
 
 def look(
@@ -39,11 +42,11 @@ def look(
     params = parts.make_params("protocols", protocol, block)
     data = Path("data", origin)
     clips = splits.read_clips(data / "manifests" / f"{corpus}.parquet", corpus)
-    found = audit.audit(
+    found = auditing.audit(
         clips,
         splits.make(part, params, clips, values["seed"] if seed is None else seed),
         splits.promises(part, params),
-        audit.find_duplicates(
+        auditing.find_duplicates(
             clips, store.Ragged(data / "corpora" / corpus / "audio").read, n_jobs=joblib.cpu_count()
         ),
     )

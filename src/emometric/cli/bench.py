@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emometric import parts
-from emometric.errors import CorpusError
+from emometric.base import parts
+from emometric.base.errors import CorpusError
 
 if TYPE_CHECKING:
     from emometric.bench.corpus_cost import Cost

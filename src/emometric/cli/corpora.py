@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from emometric import atomic, parts, settings
 from emometric.acquisition import roots
-from emometric.errors import CorpusError
+from emometric.base import atomic, parts, settings
+from emometric.base.errors import CorpusError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -100,8 +100,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Hold corpora against what their owners publish; names what is missing, extra or altered."""
-    from emometric.acquisition import checking
     from emometric.cli import fetching
+    from emometric.inspection import checking
 
     place = _root_of(root)
     chosen = corpora or [
@@ -137,8 +137,8 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Print tables of a corpus (emotions, speakers, durations, levels, files); draw its figure."""
-    from emometric.acquisition import describing
-    from emometric.report import corpus_figure
+    from emometric.cli import corpus_figure
+    from emometric.inspection import describing
 
     part = _part(corpus)
     settings.read(origin)  # refuses an unknown origin

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from emometric.base.errors import PipelineError
 from emometric.comparison import difference, document, freshness, revisions, summary
-from emometric.errors import PipelineError
 
 
 def diff(

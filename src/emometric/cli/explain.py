@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from emometric import atomic, settings
-from emometric.errors import ParameterError, StoreError
+from emometric.base import atomic, settings
+from emometric.base.errors import ParameterError, StoreError
 from emometric.report.palette import THEMES
 
 ENDINGS = ("png", "svg", "csv")
@@ -42,7 +42,7 @@ def explain(
     """
     # Only here: torch and matplotlib would slow every other command's start.
     from emometric.cli import explain_output, explain_work
-    from emometric.likeness import KINDS
+    from emometric.explain.likeness import KINDS
     from emometric.report import explain_figure, style
 
     values = settings.read(origin)

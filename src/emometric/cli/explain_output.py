@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from emometric import audio, likeness, spectra
-from emometric.likeness import Likeness
+from emometric.explain import likeness
+from emometric.explain.likeness import Likeness
+from emometric.explain.run_clips import Heard, Picture
+from emometric.explain.run_model import Model
+from emometric.extraction import spectra
 from emometric.report import explain_figure
 from emometric.report.explain_figure import Column, Frame, Row
 from emometric.report.palette import Theme
 from emometric.report.style import CorpusHeading
-from emometric.run_clips import Heard, Picture
-from emometric.run_model import Model
+from emometric.sound import audio
 
 N_NEAREST = 3  # emotions that are named
 GRADIENT_CELLS = (32, 64)  # single points are too many, and too restless, to look at

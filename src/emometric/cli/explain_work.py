@@ -7,19 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from emometric import (
-    checkpoint,
-    console,
-    explaining,
-    likeness,
-    parts,
-    run_clips,
-    run_model,
-    training,
-    vad,
-)
+from emometric.base import console, parts
+from emometric.base.errors import AudioError, StoreError
 from emometric.cli.explain_output import Found
-from emometric.errors import AudioError, StoreError
+from emometric.explain import explaining, likeness, run_clips, run_model
+from emometric.fitting import checkpoint, training
+from emometric.sound import vad
 
 LONGEST_S = 60.0
 

@@ -7,10 +7,10 @@ from types import ModuleType
 
 import typer
 
-from emometric.acquisition import checking
-from emometric.acquisition.checking import Report
+from emometric.base.errors import CorpusError
 from emometric.download import licences, obtaining
-from emometric.errors import CorpusError
+from emometric.inspection import checking
+from emometric.inspection.checking import Report
 
 _MOST_LISTED = 20  # problems of one kind that are printed
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from emometric.acquisition import affect_labels, roots
+from emometric.base.errors import CorpusError
 from emometric.download import obtaining
-from emometric.errors import CorpusError
 
 
 def get_labels(

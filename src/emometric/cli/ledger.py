@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from emometric import atomic, ledger
-from emometric.errors import PipelineError
+from emometric.base import atomic
+from emometric.base.errors import PipelineError
+from emometric.papers import ledger
 
 START = "<!-- ledger: written by `emometric ledger --readme` -->"
 END = "<!-- end of ledger -->"

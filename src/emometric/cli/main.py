@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from emometric import console, parts, settings
+from emometric.base import console, parts, settings
 from emometric.cli import (
     audformat,
     audit,

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emometric import cache_folder, console
-from emometric.errors import PipelineError
+from emometric.base import console
+from emometric.base.errors import PipelineError
+from emometric.extraction import cache_folder
 
 if TYPE_CHECKING:
-    from emometric.upkeep import Group, Held
+    from emometric.upkeep.inventory import Group, Held
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,11 +40,13 @@ def list_stores(cache: Cache = None, as_json: AsJson = False) -> None:
     Each with its bytes; a cache with its last use, as far as the file system notes it, and with
     whether a run here would still use that version.
     """
-    from emometric import upkeep  # imports all extractors' packages: no other command waits
+    from emometric.upkeep import (
+        inventory,  # imports all extractors' packages: no other command waits
+    )
 
     root = cache_folder.root(cache)
-    stored = list(upkeep.stores(_DATA))
-    groups = upkeep.groups(upkeep.held(root), upkeep.current_versions())
+    stored = list(inventory.stores(_DATA))
+    groups = inventory.groups(inventory.held(root), inventory.current_versions())
     if as_json:
         rows = [{**asdict(one), "path": str(one.path)} for one in stored]
         found = {"stores": rows, "cache": str(root), "groups": [asdict(one) for one in groups]}
@@ -72,15 +75,15 @@ def verify(cache: Cache = None, as_json: AsJson = False) -> None:
 
     Names what is broken and what cures it; exit code 1 where something is.
     """
-    from emometric import store_faults, upkeep
+    from emometric.upkeep import inventory, store_faults
 
     root = cache_folder.root(cache)
-    stored = list(upkeep.stores(_DATA))
+    stored = list(inventory.stores(_DATA))
     bar = console.progress(stored, total=len(stored), what="verify", unit="stores")
     broken = [(one.path, fault) for one in bar if (fault := store_faults.fault(one.path))]
-    held = list(upkeep.held(root))
+    held = list(inventory.held(root))
     bar = console.progress(held, total=len(held), what="verify", unit="files")
-    damaged = [entry.path for entry in bar if not upkeep.is_intact(entry)]
+    damaged = [entry.path for entry in bar if not inventory.is_intact(entry)]
     if as_json:
         found = {
             "stores": len(stored),
@@ -126,18 +129,20 @@ def prune(
     extraction. A version that another checkout still uses counts as old here. The feature stores
     are DVC's: `dvc gc` frees those.
     """
-    from emometric import upkeep
+    from emometric.upkeep import inventory
 
     root = cache_folder.root(cache)
     limit = None if down_to is None else _bytes(down_to)
-    current = upkeep.current_versions()
-    going = upkeep.chosen_to_go(upkeep.held(root), current, unused_days=unused_days, down_to=limit)
-    leftovers = upkeep.leftovers(root)
+    current = inventory.current_versions()
+    going = inventory.chosen_to_go(
+        inventory.held(root), current, unused_days=unused_days, down_to=limit
+    )
+    leftovers = inventory.leftovers(root)
     freed = sum(entry.n_bytes for entry in going) + _total(leftovers)
     if not dry_run:
-        upkeep.remove([*(entry.path for entry in going), *leftovers], root)
-        upkeep.remove_emptied(root, current)
-    groups = upkeep.groups(going, current)
+        inventory.remove([*(entry.path for entry in going), *leftovers], root)
+        inventory.remove_emptied(root, current)
+    groups = inventory.groups(going, current)
     if as_json:
         found = {
             "removed": not dry_run,

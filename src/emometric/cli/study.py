@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from emometric import parts, settings
-from emometric.errors import StoreError
+from emometric.base import parts, settings
+from emometric.base.errors import StoreError
 
 RATES = ("n_runs", "uar", "uar_low", "uar_high", "uar_mean", "uar_sd", "accuracy", "stamps")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from emometric import evaluation, resampling
+from emometric.base.errors import ParameterError
 from emometric.comparison.pairing import BOUNDS, GROUP, PAIRED, Change, paired, unpaired
 from emometric.comparison.recorded import Recorded
-from emometric.errors import ParameterError
+from emometric.scoring import evaluation, resampling
 
 FEW = 5  # cells; where a study has more, some leave their interval by chance: their mean counts
 MEAN = "mean_of_cells"

@@ -3,13 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from emometric import evaluation
-from emometric import settings as settings_file
+from emometric.base import settings as settings_file
+from emometric.base.errors import ParameterError
 from emometric.comparison import changes, recorded
 from emometric.comparison.pairing import Change
 from emometric.comparison.recorded import Recorded
 from emometric.comparison.revisions import Revision
-from emometric.errors import ParameterError
+from emometric.scoring import evaluation
 
 ABSENT = object()  # a key that a revision's params.yaml lacks; None is an empty value
 FALLBACK = evaluation.Params(n_resamples=2000, confidence=0.95, perplexity=20)

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
+from emometric.base.errors import PipelineError
 from emometric.comparison import revisions
-from emometric.errors import PipelineError
 
 ABSENT = ("deleted", "not in cache")  # what dvc status says of data that a clone does not have
 _WOULD_RUN = re.compile(r"^(?:Running|Reproducing) stage '([^']+)'", re.MULTILINE)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from emometric import evaluation
 from emometric.comparison.recorded import Number, Recorded
+from emometric.scoring import evaluation
 
 MARKS = ("change", "noise", "new", "removed", "no interval")
 PAIRED = ("uar", "accuracy")  # what per_speaker.csv can recompute

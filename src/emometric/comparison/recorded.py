@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from emometric.base.errors import StoreError
 from emometric.comparison.revisions import Revision
-from emometric.errors import StoreError
 
 RECALLS = ("study", "cell", "speaker", "emotion", "n", "correct")
 Number = float | int | str | bool

@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
 
 
 @dataclass(frozen=True)

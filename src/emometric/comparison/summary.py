@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from emometric import emotions as vocabulary
-from emometric import metrics
 from emometric.comparison.difference import ABSENT, Difference, OriginDifference
 from emometric.comparison.document import Block, Fold, Heading, Listing, Sentence, Table
 from emometric.comparison.pairing import Change, Number
+from emometric.scoring import metrics
 
 COMMENT = 65_000  # bytes: GitHub refuses a comment of more than 65,536 characters
 ORDER = ("change", "removed", "new", "no interval", "noise")

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from emometric.acquisition.listing import LabelTable, UnknownName, labelled
-from emometric.clip import Clip, Reject
+from emometric.base.errors import CorpusError, ParameterError
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError, ParameterError
+from emometric.storage.clip import Clip, Reject
 
 NAME = "CREMA-D"
 LANGUAGE = "en-US"

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from emometric.acquisition import affect_labels
 from emometric.acquisition.listing import LabelTable, UnknownName
-from emometric.clip import Clip, Reject
+from emometric.base.errors import CorpusError
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError
+from emometric.storage.clip import Clip, Reject
 
 NAME = "Emo-DB"
 LANGUAGE = "de"

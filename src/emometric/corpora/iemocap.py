@@ -24,9 +24,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from emometric.acquisition.listing import LabelTable, UnknownName, labelled
-from emometric.clip import Clip, Reject
+from emometric.base.errors import CorpusError, ParameterError
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError, ParameterError
+from emometric.storage.clip import Clip, Reject
 
 NAME = "IEMOCAP"
 LANGUAGE = "en"

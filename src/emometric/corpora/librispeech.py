@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from emometric.acquisition.listing import LabelTable, UnknownName, labelled
-from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
+from emometric.storage.clip import Clip, Reject
 
 NAME = "LibriSpeech"
 LANGUAGE = "en"

@@ -15,9 +15,9 @@ from typing import Any
 from emometric import emotions
 from emometric.acquisition import clip_table
 from emometric.acquisition.clip_table import NUMBERS, REQUIRED, TEXTS, Row
-from emometric.audio import SUFFIXES
-from emometric.clip import Clip, Reject
-from emometric.errors import CorpusError, ParameterError
+from emometric.base.errors import CorpusError, ParameterError
+from emometric.sound.audio import SUFFIXES
+from emometric.storage.clip import Clip, Reject
 
 NAME = "own corpus"
 LANGUAGE = "und"  # BCP 47: undetermined

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from emometric import emotions, store
-from emometric.clip import MANIFEST_SCHEMA
-from emometric.errors import CorpusError, ParameterError
+from emometric import emotions
+from emometric.base.errors import CorpusError, ParameterError
+from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 NAME = "pool of corpora"
 LANGUAGE = "mul"  # BCP 47: several

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from emometric.acquisition.listing import UnknownName, labelled
-from emometric.clip import Clip, Reject
 from emometric.download.fetch import Remote
+from emometric.storage.clip import Clip, Reject
 
 NAME = "SAVEE"
 LANGUAGE = "en-GB"

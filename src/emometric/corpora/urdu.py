@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 
 from emometric.acquisition import affect_labels
 from emometric.acquisition.listing import UnknownName
-from emometric.clip import Clip
 from emometric.download.fetch import Remote
+from emometric.storage.clip import Clip
 
 NAME = "URDU"
 LANGUAGE = "ur"

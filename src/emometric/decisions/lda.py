@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.preprocessing import StandardScaler
 
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 
 _NONE = 1e-9  # of the largest singular value: an axis along which nothing varies
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 
 POOLS = ("max", "mean")
 SIMILARITIES = ("cosine", "euclidean", "loss")

@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from emometric import svm_scores
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 
 
 @dataclass(frozen=True, kw_only=True)

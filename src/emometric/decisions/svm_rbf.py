@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.svm import SVC
 
 from emometric import svm_scores
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from emometric import atomic, console
+from emometric.base import atomic, console
+from emometric.base.errors import CorpusError
 from emometric.download import web
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError
 
 _BLOCK = 1 << 16
 _MIB = 1 << 20

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import platformdirs
 
-from emometric import atomic
+from emometric.base import atomic
 
 # What the licences ask, in our words; the owner's page is what counts.
 _TERMS = {

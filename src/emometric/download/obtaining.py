@@ -8,11 +8,11 @@ from pathlib import Path
 
 import filelock
 
-from emometric import atomic
+from emometric.base import atomic
+from emometric.base.errors import CorpusError
 from emometric.download import downloading, unpacking
 from emometric.download.downloading import Patience
 from emometric.download.fetch import Remote
-from emometric.errors import CorpusError
 
 _LOCK_S = 3600.0  # how long to wait for another run that fetches the same corpus
 

@@ -8,7 +8,7 @@ from email.message import Message
 from urllib.parse import urlsplit
 
 from emometric import __version__
-from emometric.errors import CorpusError
+from emometric.base.errors import CorpusError
 
 
 def ask(url: str, headers: dict[str, str], timeout_s: float):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from emometric.batch import Encoded
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import Encoded
 from emometric.layers.frame_mask import frame_mask, halved
 from emometric.layers.ghost_vlad import GhostVlad
 from emometric.layers.squeeze_excite import SqueezeExcite

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emometric.batch import Encoded
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import Encoded
 from emometric.layers.frame_mask import frame_mask, halved
 from emometric.layers.frame_norm import FrameNorm
 

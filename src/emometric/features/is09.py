@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emometric import smile
+from emometric.extraction import smile
 
 KIND = "functionals"
 VERSION = 1  # raise it with every change that changes values, in smile.py too

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from emometric import smile
+from emometric.extraction import smile
 
 KIND = "functionals"
 VERSION = 1  # raise it with every change that changes values, in smile.py too

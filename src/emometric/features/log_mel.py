@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emometric import audio, spectra
+from emometric.extraction import spectra
+from emometric.sound import audio
 
 KIND = "frames"
 VERSION = 1  # raise it with every change that changes values, in spectra.py too

@@ -12,9 +12,10 @@ from functools import cache
 import numpy as np
 import scipy.fft
 
-from emometric import audio, spectra
-from emometric.errors import ParameterError
-from emometric.vad import SILENCE
+from emometric.base.errors import ParameterError
+from emometric.extraction import spectra
+from emometric.sound import audio
+from emometric.sound.vad import SILENCE
 
 KIND = "frames"  # of which each is an acoustic band, not a time: there is no hop_s
 VERSION = 1  # raise it with every change that changes values, in spectra.py too

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emometric import audio, spectra
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.extraction import spectra
+from emometric.sound import audio
 
 KIND = "frames"
 VERSION = 2  # raise it with every change that changes values, in spectra.py too

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from emometric import audio, speech_models
-from emometric.errors import AudioError, ParameterError
+from emometric.base.errors import AudioError, ParameterError
+from emometric.extraction import speech_models
+from emometric.sound import audio
 
 KIND = "frames"
 VERSION = 1  # raise it with every change that changes values, in speech_models.py too

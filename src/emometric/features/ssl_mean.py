@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from emometric import audio, speech_models
+from emometric.extraction import speech_models
+from emometric.sound import audio
 
 KIND = "functionals"
 VERSION = 1  # raise it with every change that changes values, in speech_models.py too

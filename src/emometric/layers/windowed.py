@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from emometric.batch import Encoded
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import Encoded
 
 
 @dataclass(frozen=True, kw_only=True)

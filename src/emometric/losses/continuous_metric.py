@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from emometric.batch import AFFECT, Batch, Encoded
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import AFFECT, Batch, Encoded
 from emometric.layers.continuous_metric import DISTANCES, metric
 
 # What a clip without a rating counts as: (activation, valence), 1 to 5. Means of das2022's

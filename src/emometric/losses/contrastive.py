@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from emometric import ranges
-from emometric.batch import Batch, Encoded
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers import pairs
 
 

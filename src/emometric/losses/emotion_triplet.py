@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from emometric import ranges
-from emometric.batch import Batch, Encoded
+from emometric.base.errors import ParameterError
 from emometric.emotions import EMOTIONS
-from emometric.errors import ParameterError
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.triplets import SemiHardHinge
 
 POLARITIES = ("neutral", "positive", "negative")

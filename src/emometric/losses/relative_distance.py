@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from emometric.batch import Batch, Encoded
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.pairs import Pairs, relative_distance
 
 

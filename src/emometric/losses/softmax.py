@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from emometric.batch import Batch, Encoded
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.fitting.batch import Batch, Encoded
 
 
 @dataclass(frozen=True, kw_only=True)

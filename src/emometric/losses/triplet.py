@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from emometric import ranges
-from emometric.batch import Batch, Encoded
+from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.triplets import SemiHardHinge
 
 

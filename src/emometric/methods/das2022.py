@@ -20,9 +20,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation, parts, ranges
-from emometric.errors import ParameterError
+from emometric import ranges
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.layers.continuous_metric import DISTANCES
+from emometric.scoring import evaluation
 from emometric.studies import affect_tables, autoencoder_training, scenarios, standardised
 from emometric.studies.autoencoder_training import Schedule, Stream, Task
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Stored, Table

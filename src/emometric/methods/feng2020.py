@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from emometric import emotions as vocabulary
-from emometric import evaluation
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
+from emometric.scoring import evaluation
 from emometric.studies import transfer_outcomes, transfer_tables
 from emometric.studies.cell import Cell, Outcome, Setting, Stored, Table
 from emometric.studies.siamese_training import Schedule

@@ -17,10 +17,12 @@ import numpy as np
 import pandas as pd
 
 from emometric import emotions as vocabulary
-from emometric import evaluation, parallel, parts, ranges
-from emometric.clip import Fold
-from emometric.errors import ParameterError
+from emometric import parallel, ranges
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.layers.windowed import WindowParams
+from emometric.scoring import evaluation
+from emometric.storage.clip import Fold
 from emometric.studies import angles
 from emometric.studies.cell import Cell, Outcome, Stored, Table
 from emometric.studies.window_training import Job, Schedule, train

@@ -27,11 +27,14 @@ from typing import Any
 import pandas as pd
 
 from emometric import emotions as vocabulary
-from emometric import evaluation, parallel, parts, ranges, speaker_audit, spectrum_input
-from emometric.clip import Fold
+from emometric import parallel, ranges
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.encoders import se_resnet34
-from emometric.errors import ParameterError
-from emometric.studies import component_folds, components, joined, speaker_trials
+from emometric.fitting import spectrum_input
+from emometric.scoring import evaluation
+from emometric.storage.clip import Fold
+from emometric.studies import component_folds, components, joined, speaker_audit, speaker_trials
 from emometric.studies.cell import Cell, Outcome, Stored, Table
 from emometric.studies.component_folds import PROTOCOLS
 from emometric.studies.component_strategies import ENDINGS, PEERS, STARTED, VARIED, Recipes

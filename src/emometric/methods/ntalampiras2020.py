@@ -18,8 +18,10 @@ from typing import Any
 import pandas as pd
 
 from emometric import emotions as vocabulary
-from emometric import evaluation, parallel, parts, ranges
-from emometric.errors import ParameterError
+from emometric import parallel, ranges
+from emometric.base import parts
+from emometric.base.errors import ParameterError
+from emometric.scoring import evaluation
 from emometric.studies import analogies, analogy_folds, analogy_work
 from emometric.studies.analogy_folds import PROTOCOLS
 from emometric.studies.analogy_outcomes import RULES

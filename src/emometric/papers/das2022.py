@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from emometric import ledger
-from emometric.batch import AFFECT
-from emometric.papers import finished
+from emometric.fitting.batch import AFFECT
+from emometric.papers import finished, ledger
 from emometric.papers.das2022_tables import (
     VARIANTS,
     grid,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from emometric.batch import AFFECT
+from emometric.fitting.batch import AFFECT
 from emometric.papers.finished import Study, estimated, frame
 from emometric.report.section import Table
 

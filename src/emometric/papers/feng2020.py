@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emometric import ledger
-from emometric.papers import finished
+from emometric.papers import finished, ledger
 from emometric.papers.feng2020_tables import (
     N_SPEAKERS,
     ON_TEST,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from emometric import ledger
+from emometric.papers import ledger
 from emometric.report.section import estimate
 
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from emometric import ledger
-from emometric.papers import finished
+from emometric.papers import finished, ledger
 from emometric.papers.finished import Study
 from emometric.papers.kumar2021_tables import (
     ACCURACY,

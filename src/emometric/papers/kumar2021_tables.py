@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from emometric import ledger
+from emometric.papers import ledger
 from emometric.papers.finished import Study, estimated, frame
 from emometric.report.section import Table, estimate
 

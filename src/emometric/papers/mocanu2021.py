@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from emometric import ledger
-from emometric.papers import finished, joined
+from emometric.papers import finished, joined, ledger
 from emometric.papers import mocanu2021_grids as grids
 from emometric.papers import mocanu2021_pictures as pictured
 from emometric.papers import mocanu2021_tables as tables

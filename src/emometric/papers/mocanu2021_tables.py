@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from emometric import ledger
+from emometric.papers import ledger
 from emometric.papers.finished import Study, estimated, frame
 from emometric.report.section import Table, estimate
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from emometric import ledger
-from emometric.papers import finished, joined
+from emometric.papers import finished, joined, ledger
 from emometric.papers import ntalampiras2020_beyond as beyond
 from emometric.papers import ntalampiras2020_clips as clips
 from emometric.papers import ntalampiras2020_pictures as figures

@@ -5,8 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from emometric import ledger
-from emometric.papers import finished
+from emometric.papers import finished, ledger
 from emometric.papers.ntalampiras2020_clips import heading_of
 from emometric.papers.ntalampiras2020_tables import (
     PAPER,

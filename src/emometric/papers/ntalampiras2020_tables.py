@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from emometric import ledger
-from emometric.papers import finished
+from emometric.papers import finished, ledger
 from emometric.papers.finished import estimated
 from emometric.report.section import Table
 

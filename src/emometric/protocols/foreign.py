@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emometric import fold_file, ranges, speakers, strata
-from emometric.clip import Fold
-from emometric.errors import ParameterError, SplitError
+from emometric import ranges
+from emometric.base.errors import ParameterError, SplitError
+from emometric.division import fold_file, speakers, strata
+from emometric.storage.clip import Fold
 
 SHARES_SPEAKERS = True  # Params.shares_speakers says whether these do
 SHARES_SENTENCES = True

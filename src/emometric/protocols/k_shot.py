@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric import ranges, speakers
-from emometric.clip import Fold
-from emometric.errors import SplitError
+from emometric import ranges
+from emometric.base.errors import SplitError
+from emometric.division import speakers
+from emometric.storage.clip import Fold
 
 SHARES_SPEAKERS = False
 SHARES_SENTENCES = True

@@ -9,8 +9,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
-from emometric.batch import AFFECT
 from emometric.emotions import present
+from emometric.fitting.batch import AFFECT
 from emometric.report import emotion_marks
 from emometric.report.palette import EMOTION_COLOURS, EMOTION_SHAPES, Theme, shade
 from emometric.report.style import CorpusHeading, new_figure, style

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from emometric.ledger import VERDICTS, summary
+from emometric.papers.ledger import VERDICTS, summary
 
 FILTERS = ("paper", "corpus", "verdict")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 
 
 def metrics(run: Mapping[str, Any], studies: Mapping[str, Path]) -> dict[str, Any]:

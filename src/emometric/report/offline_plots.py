@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from emometric import atomic, console
-from emometric.errors import PipelineError
+from emometric.base import atomic, console
+from emometric.base.errors import PipelineError
 
 TEMPLATE = "plots/offline.html"  # relative to .dvc
 VEGA_LITE = "5.8"  # the templates in .dvc/plots are written for version 5

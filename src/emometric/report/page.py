@@ -25,7 +25,7 @@ from emometric.report.source_digests import Source
 class Beside:
     """What stands on the page beside the working run.
 
-    sections: the papers, in the order of the page. ledger: the table that `emometric.ledger` makes;
+    sections: the papers, in the order of the page. ledger: the table that `papers.ledger` makes;
     None: no ledger yet. sources: the results folders, the run's first (`source_digests.read`).
     corpora: those that a study names (`source_digests.corpora`); the run's own may be among them.
     """

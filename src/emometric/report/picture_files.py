@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emometric import atomic, parallel
+from emometric import parallel
+from emometric.base import atomic
 from emometric.report.palette import DARK, LIGHT
 from emometric.report.section import Picture
 from emometric.report.style import to_png, to_svg

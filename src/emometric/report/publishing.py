@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from emometric import atomic, parallel
+from emometric import parallel
+from emometric.base import atomic
 from emometric.report import page, picture_files, run_figures
 from emometric.report.record import Record
 from emometric.report.section import CURVE, Picture, Section

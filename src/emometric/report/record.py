@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emometric import metrics
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 from emometric.report.style import Heading, Interval
+from emometric.scoring import metrics
 
 TABLES = ("confusion", "folds", "per_speaker", "tsne", "curves")
 
@@ -18,7 +18,7 @@ TABLES = ("confusion", "folds", "per_speaker", "tsne", "curves")
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """Results of one run: `rates` is metrics.json, `run` is run.json with the audit of its split
-    (`audit.Audit.facts`), the rest are the CSV tables.
+    (`auditing.Audit.facts`), the rest are the CSV tables.
 
     confusion: a row a test clip (truth, predicted). folds: (cell, fold, uar, accuracy).
     per_speaker: (study, cell, speaker, emotion, n, correct). tsne: (clip, speaker, emotion,

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from emometric import parts
-from emometric.errors import StoreError
+from emometric.base import parts
+from emometric.base.errors import StoreError
 
 
 @dataclass(frozen=True, kw_only=True)

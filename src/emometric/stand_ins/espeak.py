@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
 from emometric.stand_ins import voice_process
 
 

@@ -17,8 +17,8 @@ import joblib
 import numpy as np
 import soundfile
 
-from emometric import atomic, console
-from emometric.errors import CorpusError, PipelineError
+from emometric.base import atomic, console
+from emometric.base.errors import CorpusError, PipelineError
 from emometric.stand_ins.acoustics import perform
 from emometric.stand_ins.espeak import Speaker
 from emometric.stand_ins.utterance import Recording, Utterance

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation
-from emometric.batch import AFFECT
+from emometric.fitting.batch import AFFECT
+from emometric.scoring import evaluation
 from emometric.studies import affect, statistics
 from emometric.studies.cell import Stored
 

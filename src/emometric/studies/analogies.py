@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation, metrics, resampling
+from emometric.scoring import evaluation, metrics, resampling
 from emometric.studies import analogy_pairs, analogy_streams, clip_maps, joined, statistics
 from emometric.studies.cell import Stored
 

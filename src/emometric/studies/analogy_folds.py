@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from emometric import speakers
-from emometric.clip import Fold
+from emometric.division import speakers
 from emometric.protocols import (
     known_emotions,
     known_speakers,
     leave_one_speaker_out,
     speaker_folds,
 )
+from emometric.storage.clip import Fold
 
 PROTOCOLS = ("known_emotions", "known_speakers", "leave_one_speaker_out", "unknown_emotion")
 ROLES = ("train", "valid", "test", "enrol")

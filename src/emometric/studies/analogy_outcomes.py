@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric import change_detection
-from emometric.change_detection import Labels
 from emometric.decisions import support_similarity
+from emometric.studies import change_detection
 from emometric.studies.analogy_maps import Map
 from emometric.studies.analogy_training import Trained
 from emometric.studies.cell import EMBEDDING_COLUMNS
+from emometric.studies.change_detection import Labels
 
 RULES = ("max", "mean", "twenty")
 N_TWENTY = 20  # ntalampiras2020, section 4.2: "number of similarity/dissimilarity tests"

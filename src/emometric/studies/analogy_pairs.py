@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation, resampling
+from emometric.scoring import evaluation, resampling
 from emometric.studies import statistics
 from emometric.studies.cell import Stored
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation, resampling
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
+from emometric.scoring import evaluation, resampling
 from emometric.studies import statistics
 from emometric.studies.cell import Stored
 from emometric.studies.open_rates import NEW, RATES, fractions

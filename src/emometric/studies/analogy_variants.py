@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from emometric import parts, ranges
-from emometric.errors import ParameterError
+from emometric import ranges
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.layers.picture_twin import STARTS, TwinParams
 from emometric.studies.analogy_training import PAIRS, Recipe
 from emometric.studies.augmentation import Augmentation

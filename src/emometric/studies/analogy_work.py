@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from emometric.base.errors import ParameterError
 from emometric.decisions import svm_linear
-from emometric.errors import ParameterError
 from emometric.studies import analogy_folds, analogy_maps, analogy_outcomes
 from emometric.studies.analogy_folds import PROTOCOLS, Unit
 from emometric.studies.analogy_outcomes import RULES, Decided

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation, projection, resampling
+from emometric.scoring import evaluation, projection, resampling
 from emometric.studies.cell import Stored
 
 RUN = ("cell", "fold", "repeat")

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from emometric import ranges
-from emometric.errors import ParameterError
+from emometric.base.errors import ParameterError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emometric.errors import ParameterError, StoreError
+from emometric.base.errors import ParameterError, StoreError
 
 Setting = str | int | float | bool
 
@@ -168,7 +168,7 @@ class Outcome:
 class Stored:
     """A whole study as its files hold it; the tables of results come from this and train nothing.
 
-    cells: the cells table (`emometric.cells`), a row a decided clip; embeddings: rows cell, fold,
+    cells: the cells table (`scoring.cells`), a row a decided clip; embeddings: rows cell, fold,
     repeat, id, role, embedding (float32 array); numbers: a row a cell, with the column cell (its
     name), a column for each setting, fold, repeat, seed and a column for each of the outcomes'
     numbers (NaN where a cell has it not). `seed` starts whatever is drawn at random in a table.

@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 from emometric.studies.cell import Stored
 
 _SIZED = re.compile(r"(?P<kind>.+) (?P<rows>\d+)x(?P<columns>\d+)")

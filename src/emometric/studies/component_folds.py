@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from emometric.clip import Fold
 from emometric.protocols import foreign, speaker_80_10_10, speaker_folds
+from emometric.storage.clip import Fold
 
 PROTOCOLS = ("foreign", "speaker_80_10_10", "speaker_folds")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from emometric import parts
+from emometric.base import parts
 from emometric.encoders import se_resnet34
 from emometric.studies.cell import Cell
 from emometric.studies.functional_peers import Peer

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emometric import checkpoint, parts, spectrum_input, warm_start
-from emometric.clip import Fold
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.decisions import svm_rbf
-from emometric.errors import ParameterError
+from emometric.fitting import checkpoint, spectrum_input, warm_start
+from emometric.storage.clip import Fold
 from emometric.studies import component_folds, functional_peers
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Table
 from emometric.studies.component_strategies import MAPPED, PEERS, STARTED, Recipes

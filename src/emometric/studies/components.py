@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_score
 
-from emometric import evaluation, metrics, projection, resampling
+from emometric.scoring import evaluation, metrics, projection, resampling
 from emometric.studies import statistics
 from emometric.studies.cell import Setting, Stored, settings_among
 

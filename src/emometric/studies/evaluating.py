@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from emometric import atomic, evaluation
-from emometric.errors import StoreError
+from emometric.base import atomic
+from emometric.base.errors import StoreError
+from emometric.scoring import evaluation
 from emometric.studies import record, summary
 from emometric.studies.runner import Study
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emometric import parts
-from emometric.errors import StoreError
+from emometric.base import parts
+from emometric.base.errors import StoreError
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Table
 from emometric.studies.standardised import standardise
 

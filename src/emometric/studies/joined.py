@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from emometric import cells, evaluation
+from emometric.scoring import cells, evaluation
 from emometric.studies import statistics
 from emometric.studies.cell import Stored
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import atomic
+from emometric.base import atomic
 from emometric.studies.cell import CLIP_COLUMNS, EMBEDDING_COLUMNS, Cell, Outcome
 
 MEMBERS = ("decided", "embedding", "numbers")

@@ -11,7 +11,7 @@ A method, `emometric/methods/<name>.py`, holds:
 - `stamps(params, settings)`: what is to be said of every number of a cell with these settings, such
   as "tests speakers it adapted to"; () where nothing.
 - `tables(stored, params, source, target, evaluation)`: the method's own tables by name, from a
-  `Stored` and the settings of the evaluation (`emometric.evaluation.Params`).
+  `Stored` and the settings of the evaluation (`emometric.scoring.evaluation.Params`).
 - optionally `learnt(cells, params, source, target)`: for each cell the ids of the clips whose
   labels it learns from, which is what guesses that hear nothing know; else they know the clips with
   the role train, valid or enrol in its embeddings, where it keeps any.
@@ -27,8 +27,8 @@ from types import ModuleType
 from typing import Any
 
 from emometric import emotions as vocabulary
-from emometric import parts
-from emometric.errors import StoreError
+from emometric.base import parts
+from emometric.base.errors import StoreError
 from emometric.studies.cell import CELL_COLUMNS, Cell, Table
 
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emometric import atomic, cells, store
-from emometric.errors import StoreError
+from emometric.base import atomic
+from emometric.base.errors import StoreError
+from emometric.scoring import cells
+from emometric.storage import store
 from emometric.studies.cell import CELL_COLUMNS, Outcome, Stored, Table
 from emometric.studies.runner import Study, versions
 

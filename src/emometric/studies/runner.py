@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 from emometric.studies import tables
 from emometric.studies.cell import Cell, Outcome, Table
 from emometric.studies.kept import Kept, key

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
 from emometric.studies.cell import Setting
 
 VERIFICATION = ("group", "eer", "eer_low", "eer_high", "n_speakers", "n_trials")

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emometric import parts, training, warm_start
-from emometric.checkpoint import Network, Recipe
+from emometric.base import parts
+from emometric.base.errors import ParameterError
 from emometric.encoders.se_resnet34 import Params as EncoderParams
-from emometric.errors import ParameterError
-from emometric.training import Clips
+from emometric.fitting import training, warm_start
+from emometric.fitting.checkpoint import Network, Recipe
+from emometric.fitting.training import Clips
 
 SAMPLER = "emotion_balanced"
 _RISING = 0.25  # share of the steps in which the learning rate rises

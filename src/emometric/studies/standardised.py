@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from emometric import speakers, strata
+from emometric.division import speakers, strata
 from emometric.studies.cell import Table
 
 FOLDS = ("stratified", "speakers")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation, resampling
-from emometric.errors import PipelineError
+from emometric.base.errors import PipelineError
+from emometric.scoring import evaluation, resampling
 
 RUN = ("fold", "repeat")
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emometric import baselines, evaluation, metrics
-from emometric.results import rounded
+from emometric.scoring import baselines, evaluation, metrics
+from emometric.scoring.results import rounded
 from emometric.studies import statistics
 from emometric.studies.cell import Stored, settings_among
 from emometric.studies.method import Method

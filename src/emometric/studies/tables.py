@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from emometric import store
-from emometric.clip import LABELS_SCHEMA
-from emometric.errors import StoreError
+from emometric.base.errors import StoreError
+from emometric.storage import store
+from emometric.storage.clip import LABELS_SCHEMA
 from emometric.studies.cell import Table
 
 # Neither where a recording lies nor how it sounds: what a method may know of a clip.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from emometric import evaluation
-from emometric.cells import SCORE
+from emometric.scoring import evaluation
+from emometric.scoring.cells import SCORE
 from emometric.studies import statistics
 from emometric.studies.cell import Stored
 

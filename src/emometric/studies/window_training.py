@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from emometric import metrics, parts
+from emometric.base import parts
 from emometric.layers.windowed import Windowed, WindowParams
+from emometric.scoring import metrics
 from emometric.studies.one_thread import seeded
 
 PHASES = ("softmax", "triplet")  # kumar2021, section III-B, phase II, a and b

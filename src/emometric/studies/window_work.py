@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from emometric.clip import Fold
 from emometric.layers.windowed import WindowParams
+from emometric.storage.clip import Fold
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Table
 from emometric.studies.window_training import PHASES, Job, Schedule, Trained
 
