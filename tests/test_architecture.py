@@ -135,12 +135,17 @@ def stages() -> dict[str, dict]:
     return found
 
 
+def used_by(stage: dict) -> set[str]:
+    """The scripts of a stage and all that they import."""
+    scripts = re.findall(r"stages/\w+\.py", stage["cmd"])
+    return {*scripts, *(path for script in scripts for path in closure(ROOT / script))}
+
+
 @pytest.mark.parametrize("name", list(stages()))
 def test_stage_deps_cover_every_import(name):
     stage = stages()[name]
-    script = re.search(r"stages/\w+\.py", stage["cmd"]).group()
     declared = set(stage["deps"])
-    missing = {script, *closure(ROOT / script)} - declared
+    missing = used_by(stage) - declared
     # A part that the stage loads by name stands in deps as a template: src/emometric/losses/${...}
     templates = {dep for dep in declared if "${" in dep and dep.startswith("src/")}
     for template in templates:
@@ -163,8 +168,7 @@ def test_stage_deps_cover_every_import(name):
 @pytest.mark.parametrize("name", list(stages()))
 def test_stage_deps_name_what_is_there_and_used(name):
     stage = stages()[name]
-    script = re.search(r"stages/\w+\.py", stage["cmd"]).group()
-    used = {script, *closure(ROOT / script)}
+    used = used_by(stage)
     folders = [dep for dep in stage["deps"] if dep.startswith("src/") and not dep.endswith(".py")]
     templates = [dep for dep in stage["deps"] if "${" in dep and dep.startswith("src/")]
     by_name = (*parts.KINDS, "stand_ins")  # any part of the kind may be loaded

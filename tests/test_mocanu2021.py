@@ -385,30 +385,6 @@ def test_peers_learn_from_the_training_clips_alone():
         assert set(ids).isdisjoint(one.clips["id"]) and len(ids) == 16
 
 
-def test_a_peer_that_hears_speakers_by_themselves_says_so_and_undoes_what_they_differ_in():
-    """A speaker's own scale and offset, which only such a peer can take back."""
-    table = speech()
-    heard = functionals(table)
-    voice = pd.factorize(table.clips["speaker"])[0][:, None]
-    moved = replace(heard, values=(heard.values * (1 + voice) + 40 * voice).astype(np.float32))
-    found = {}
-    for name, functional in (("still", heard), ("moved", moved)):
-        target = replace(table, beside={"compare": functional})
-        chosen = params(strategies=["compare_svm", "compare_lda", "compare_svm_by_speaker"])
-        for (cell, fold), one in outcomes(chosen, speakers(None), target).items():
-            found[name, cell.removeprefix("strategy="), fold] = one
-    for fold in (0, 1):
-        still, moved = (found[name, "compare_svm_by_speaker", fold] for name in ("still", "moved"))
-        np.testing.assert_allclose(still.scores, moved.scores, atol=1e-4)
-        learned = found["still", "compare_lda", fold]
-        said = np.array(EMOTIONS)[learned.scores.argmax(axis=1)]
-        assert (said == learned.clips["emotion"]).mean() > 0.6  # of 16 clips and four emotions
-    for name in ("compare_svm", "compare_lda"):
-        assert method.stamps(chosen, {"strategy": name}) == ()
-    (stamp,) = method.stamps(chosen, {"strategy": "compare_svm_by_speaker"})
-    assert stamp.startswith("transductive")
-
-
 def test_points_replace_and_name_their_settings(tmp_path):
     points = [{"clusters": 4, "ghosts": 0}, {"clusters": 8, "ghosts": 2}]
     chosen = params(strategies=["S5"], points=points)

@@ -13,14 +13,14 @@ from sklearn.preprocessing import StandardScaler
 
 from emometric.base.errors import ParameterError
 
-_NONE = 1e-9  # of the largest singular value: an axis along which nothing varies
+_NONE = 1e-9  # of the largest variance: an axis along which nothing varies
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
     """`shrinkage`: share of the covariance that is alike in all directions, from above 0 to 1;
     None: as much as Ledoit and Wolf estimate. `ranks`: each column counts by its rank among the
-    clips of the fit, as a normal score (van der Waerden), so that no outlier pulls."""
+    clips of the fit (`normal_scores`), so that no outlier pulls."""
 
     shrinkage: float | None = None
     ranks: bool = False
@@ -49,54 +49,84 @@ class Decision:
     def __init__(self, params: Params, n_emotions: int) -> None:
         self.params, self.n_emotions = params, n_emotions
         self.scaler = StandardScaler(with_std=not params.ranks)
-        self.known = np.empty((0, 0))
 
     def fit(self, embedding: np.ndarray, emotion: np.ndarray) -> "Decision":
         """embedding: (n, dim) float; emotion: (n,) int64 in [0, n_emotions)."""
-        values = np.asarray(embedding, dtype=np.float64)
-        self.known = np.sort(values, axis=0)
-        standard = self.scaler.fit_transform(self._scored(values))
-        self.emotions = np.unique(emotion)
-        _, sizes, axes = np.linalg.svd(standard, full_matrices=False)
-        axes = axes[sizes > _NONE * sizes.max(initial=0.0)].T
-        found = standard @ axes
-        means = np.stack([found[emotion == one].mean(axis=0) for one in self.emotions])
-        within = found - means[np.searchsorted(self.emotions, emotion)]
-        self.metric = axes @ _whitening(within, self.params.shrinkage)
-        self.means = np.stack([standard[emotion == one].mean(axis=0) for one in self.emotions])
-        self.means = self.means @ self.metric
+        self.known = np.asarray(embedding, dtype=np.float64)
+        standard = self.scaler.fit_transform(self._scaled(self.known))
+        within = Within(standard, emotion, np.ones(len(standard)))
+        share = self.params.shrinkage
+        if share is None:
+            share = max(ledoit_wolf_shrinkage(within.residuals, assume_centered=True), _NONE)
+        self.emotions, self.metric = within.emotions, within.metric(share)
+        self.means = within.means @ self.metric
         return self
 
     def scores(self, embedding: np.ndarray) -> np.ndarray:
         """(m, n_emotions) float64: negative distances, -inf for an emotion that was not there."""
-        values = self._scored(np.asarray(embedding, dtype=np.float64))
-        found = self.scaler.transform(values) @ self.metric
-        out = np.full((len(found), self.n_emotions), -np.inf)
-        out[:, self.emotions] = -np.linalg.norm(found[:, None] - self.means, axis=2)
+        standard = self.scaler.transform(self._scaled(np.asarray(embedding, dtype=np.float64)))
+        out = np.full((len(standard), self.n_emotions), -np.inf)
+        out[:, self.emotions] = -distances(standard @ self.metric, self.means)
         return out
 
-    def _scored(self, values: np.ndarray) -> np.ndarray:
-        """The values, or their normal scores; equal values share the middle of their ranks."""
-        if not self.params.ranks:
-            return values
-        below = np.empty(values.shape)
-        for column, (known, asked) in enumerate(zip(self.known.T, values.T, strict=True)):
-            sides = (np.searchsorted(known, asked, side) for side in ("left", "right"))
-            below[:, column] = sum(sides) / 2
-        return ndtri((below + 0.5) / (len(self.known) + 1))
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        return normal_scores(values, self.known) if self.params.ranks else values
 
 
-def _whitening(within: np.ndarray, shrinkage: float | None) -> np.ndarray:
-    """(k, k): behind it the shrunk covariance of these rows, whose mean is 0, is the identity."""
-    n_clips, width = within.shape
-    covariance = within.T @ within / n_clips
-    level = np.trace(covariance) / max(width, 1)
-    if level == 0:  # no two clips of an emotion differ
-        return np.eye(width)
-    share = shrinkage
-    if share is None:
-        share = ledoit_wolf_shrinkage(within, assume_centered=True)
-    share = max(share, _NONE)  # else a direction that only emotions differ in would decide alone
-    shrunk = (1 - share) * covariance + share * level * np.eye(width)
-    sizes, axes = np.linalg.eigh(shrunk)
-    return axes / np.sqrt(sizes)
+class Within:
+    """How clips of one emotion differ: their means and the directions of what is left.
+
+    standard: (n, dim), each column of one scale; weight: (n,), how much a clip counts. `means`
+    (emotions, dim), `residuals` (n, rank): clips less the mean of their emotion, along the axes.
+    """
+
+    def __init__(self, standard: np.ndarray, emotion: np.ndarray, weight: np.ndarray) -> None:
+        self.emotions = np.unique(emotion)
+        self.means = np.stack(
+            [
+                np.average(standard[emotion == one], axis=0, weights=weight[emotion == one])
+                for one in self.emotions
+            ]
+        )
+        axes = _axes(standard - standard.mean(axis=0))
+        left = standard - self.means[np.searchsorted(self.emotions, emotion)]
+        self.residuals = left @ axes
+        covariance = (self.residuals * weight[:, None]).T @ self.residuals / weight.sum()
+        sizes, turned = np.linalg.eigh(covariance)
+        self.sizes, self.axes = np.maximum(sizes, 0.0), axes @ turned
+
+    def metric(self, share: float) -> np.ndarray:
+        """(dim, rank): behind it the covariance, shrunk by `share`, is the identity."""
+        level = self.sizes.mean() if self.sizes.size else 0.0
+        if level == 0:  # no two clips of an emotion differ
+            return self.axes
+        return self.axes / np.sqrt((1 - share) * self.sizes + share * level)
+
+
+def distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Euclidean, (m, dim) and (n, dim) -> (m, n)."""
+    return np.linalg.norm(points[:, None] - others, axis=2)
+
+
+def normal_scores(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Each column's ranks among those of `known` as quantiles of the normal distribution.
+
+    values: (m, dim); known: (n, dim). Van der Waerden's scores: rank / (n + 1), where equal values
+    share the middle of their ranks; what lies between two known values counts half a rank more
+    than the lower.
+    """
+    below = np.empty(values.shape)
+    for column, (those, asked) in enumerate(zip(np.sort(known, axis=0).T, values.T, strict=True)):
+        below[:, column] = np.searchsorted(those, asked, "left")
+        below[:, column] += np.searchsorted(those, asked, "right")
+    return ndtri((below / 2 + 0.5) / (len(known) + 1))
+
+
+def _axes(centred: np.ndarray) -> np.ndarray:
+    """(dim, rank): orthonormal directions in which rows vary; by whichever side is shorter."""
+    wide = centred.shape[1] > centred.shape[0]
+    sizes, turned = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    kept = sizes > _NONE * sizes.max(initial=0.0)
+    if not wide:
+        return turned[:, kept]
+    return centred.T @ (turned[:, kept] / np.sqrt(sizes[kept]))

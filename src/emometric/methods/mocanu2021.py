@@ -17,7 +17,7 @@ validation clips, so these may train too (`valid_trains`). The paper's authors c
 "to maximize the performance on the testing" data (section 5); ours were looked at on a few
 speakers, whom `chosen_on` names.
 
-Beside the strategies, peers under the same folds: decisions on eGeMAPS and on ComParE.
+Beside the strategies, peers under the same folds: a linear SVM on eGeMAPS and on ComParE.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,6 @@ from emometric.studies.spectrum_training import Schedule, train
 
 VERSION = 1
 GROUP = 2  # trainings that are run side by side, kept and lost together
-TRANSDUCTIVE = "transductive: a test speaker's clips, without labels, set their mean and deviation"
 _WHERE = "methods.mocanu2021"
 
 
@@ -152,7 +151,6 @@ class Params:
             relations=self.relations,
             polarity=self.polarity,
             where=_WHERE,
-            linear_c=self.linear_c,
         )
 
     def input(self) -> spectrum_input.Params:
@@ -191,6 +189,7 @@ class Params:
             input=self.input(),
             emotions=emotions(self),
             svm_c=self.svm_c,
+            linear_c=self.linear_c,
         )
 
 
@@ -242,12 +241,8 @@ def run(
 
 
 def stamps(params: Params, settings: dict) -> tuple[str, ...]:
-    """Actors are apart in every protocol; settings may have been chosen on some who are tested, and
-    a peer may hear all clips of a test speaker."""
-    if settings["strategy"] in PEERS:
-        peer = params.recipes().peer(settings["strategy"])
-        return (TRANSDUCTIVE,) if peer.by_speaker else ()
-    if not params.chosen_on:
+    """Actors are apart in every protocol; settings may have been chosen on some who are tested."""
+    if settings["strategy"] in PEERS or not params.chosen_on:
         return ()
     return (f"settings chosen on {', '.join(params.chosen_on)}, each tested in a fold too",)
 

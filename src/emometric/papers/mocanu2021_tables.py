@@ -17,12 +17,7 @@ STRATEGIES = {
     "S4": "S4 + triplet",
     "S5": "S5 + emotion_triplet",
 }
-PEERS = {
-    "egemaps_svm": "eGeMAPS, linear SVM",
-    "compare_svm": "ComParE, linear SVM",
-    "compare_lda": "ComParE, learned Mahalanobis distance (LDA of ranks)",
-    "compare_svm_by_speaker": "ComParE standardised speaker by speaker, linear SVM (transductive)",
-}
+PEERS = {"egemaps_svm": "eGeMAPS, linear SVM", "compare_svm": "ComParE, linear SVM"}
 GUESSES = {"majority": "majority", "speaker_lookup": "speaker lookup"}
 VARIED = {
     "clusters": "clusters K",

@@ -7,7 +7,6 @@ from typing import Any
 from emometric.base import parts
 from emometric.encoders import se_resnet34
 from emometric.studies.cell import Cell
-from emometric.studies.functional_peers import Peer
 from emometric.studies.spectrum_training import Ending
 
 ENDINGS = {
@@ -17,9 +16,7 @@ ENDINGS = {
     "S4": "triplet",
     "S5": "emotion_triplet",
 }
-PEERS = ("egemaps_svm", "compare_svm", "compare_lda", "compare_svm_by_speaker")
-# Chosen of 72 by RAVDESS and EMOVO, speakers held out; no clip of another corpus had a say.
-LDA = {"ranks": True, "shrinkage": 0.6}
+PEERS = {"egemaps_svm": "egemaps", "compare_svm": "compare"}  # and what they hear
 STARTED = ("S2", "S3", "S4", "S5")  # from the network of the source
 MAPPED = ("S3", "S4", "S5")  # whose embeddings of the first fold are kept: figures 6 and 7
 VARIED = ("clusters", "ghosts", "alpha", "beta", "relations")  # what a point may replace
@@ -42,15 +39,6 @@ class Recipes:
     relations: Mapping[str, Mapping[str, str] | None]
     polarity: Mapping[str, str]
     where: str
-    linear_c: float
-
-    def peer(self, strategy: str) -> Peer:
-        """What one of PEERS is made of."""
-        feature, kind, *others = strategy.split("_", 2)
-        if kind == "lda":
-            return Peer(feature=feature, decision="lda", settings=LDA)
-        cost = {"c": self.linear_c}
-        return Peer(feature=feature, decision="svm_linear", settings=cost, by_speaker=bool(others))
 
     def value(self, point: Mapping[str, Any], name: str) -> Any:
         """One of VARIED at a point of the grid."""

@@ -13,7 +13,7 @@ from emometric.base.errors import ParameterError
 from emometric.decisions import svm_rbf
 from emometric.fitting import checkpoint, spectrum_input, warm_start
 from emometric.storage.clip import Fold
-from emometric.studies import component_folds, functional_peers
+from emometric.studies import component_folds, linear_peers
 from emometric.studies.cell import EMBEDDING_COLUMNS, Cell, Outcome, Table
 from emometric.studies.component_strategies import MAPPED, PEERS, STARTED, Recipes
 from emometric.studies.spectrum_training import Job, Schedule, Trained
@@ -31,6 +31,7 @@ class Setup:
     input: spectrum_input.Params
     emotions: tuple[str, ...]
     svm_c: float
+    linear_c: float
 
 
 class Work:
@@ -113,14 +114,14 @@ class Work:
         )
 
     def peer(self, cell: Cell) -> Outcome:
-        """A decision on functionals, in the same fold."""
-        fold, peer = self.folds[cell.fold], self.setup.recipes.peer(cell.settings["strategy"])
-        return functional_peers.outcome(
+        """A linear SVM on functionals, in the same fold."""
+        fold = self.folds[cell.fold]
+        return linear_peers.outcome(
             cell,
-            self.target.beside[peer.feature],
+            self.target.beside[PEERS[cell.settings["strategy"]]],
             (self.clips, component_folds.learns(fold, self.setup.rules), fold.test),
             self.setup.emotions,
-            peer,
+            self.setup.linear_c,
         )
 
 
