@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "emometric"
 # A module may import from layers below its own; part kinds (layer 4) never from a sibling.
 LAYERS = (
     ("base", "emotions"),
-    ("storage", "ranges", "parallel", "svm_scores", "windows", "download", "fitting.batch"),
+    ("storage", "ranges", "parallel", "download", "fitting.batch"),
     ("sound", "splits", "division", "scoring", "layers"),
     ("extraction", "fitting", "acquisition", "audit"),
     (*(kind for kind in parts.KINDS if kind != "methods"), "stand_ins"),

@@ -242,12 +242,10 @@ def test_lda_of_ranks_sees_nothing_but_order():
         for some in (embedding, np.exp(embedding) * [1, 2, 3, 4, 5, 6])
     ]
     np.testing.assert_allclose(*scores, atol=1e-9)
-    decision = lda.Decision(lda.Params(ranks=True), N_EMOTIONS).fit(embedding, emotion)
-    # The normal scores of the fit are those of scipy's ranks; what lies outside is beyond them all.
-    column = np.append(embedding[:, 0], [-1e9, 1e9])
-    found = decision._scored(np.repeat(column[:, None], 6, axis=1))[:, 0]
+    # Of the clips of the fit they are those of scipy's ranks; what lies outside is beyond them all.
+    found = lda.normal_scores(np.append(embedding[:, 0], [-1e9, 1e9])[:, None], embedding[:, :1])
     wanted = norm.ppf(rankdata(embedding[:, 0]) / 151)
-    np.testing.assert_allclose(found[:-2], wanted, atol=1e-12)
-    assert found[-2] < wanted.min() and found[-1] > wanted.max()
+    np.testing.assert_allclose(found[:-2, 0], wanted, atol=1e-12)
+    assert found[-2, 0] < wanted.min() and found[-1, 0] > wanted.max()
     with pytest.raises(ParameterError, match=r"lda\.ranks is"):
         lda.Params(ranks="yes")

@@ -22,7 +22,7 @@ from emometric.decisions import nearest_prototype
 from emometric.explain import explaining, likeness, run_clips, run_model
 from emometric.extraction.spectra import mel_filters
 from emometric.features import log_mel
-from emometric.fitting import checkpoint, training
+from emometric.fitting import checkpoint, seeding
 from emometric.report import explain_figure
 from emometric.report.palette import DARK, LIGHT, contrast
 from emometric.sound import audio, vad
@@ -109,7 +109,7 @@ def lay_out(data: Path, feature="log_mel", encoder="siamese_cnn", loss="pairwise
     )
     embedded = []
     for number, fold in enumerate(folds):
-        with training.reproducible((number,), torch.device("cpu")):
+        with seeding.reproducible((number,), torch.device("cpu")):
             network = checkpoint.Network(recipe).eval()
             about = {
                 "fold": number,

@@ -213,8 +213,9 @@ def test_gains_are_paired_over_speakers(found, project_root):
     cells = []
     for (system, fold), one in found.items():
         predicted = np.array(EMOTIONS)[one.scores.argmax(axis=1)]
-        cells.append(one.clips.rename(columns={"id": "clip", "emotion": "truth"}).assign(
-            predicted=predicted, cell=f"system={system}", fold=fold, repeat=0, seed=7))  # fmt: skip
+        about = {"study": "s", "cell": f"system={system}", "fold": fold, "repeat": 0, "seed": 7}
+        clips = one.clips.rename(columns={"id": "clip", "emotion": "truth"})
+        cells.append(clips.assign(predicted=predicted, **about))
     values = yaml.safe_load((project_root / "params.yaml").read_text())["evaluation"]
     rules = evaluation.Params(**values)
 

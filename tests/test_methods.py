@@ -31,6 +31,7 @@ SMALL = {
         "chosen_n_speakers": 2,
         "repeats": 2,
     },
+    "functionals": {"n_folds": 3, "shares": [0.1, 0.5]},
     "kumar2021": {
         "networks": ["fc7", "resnet11"],
         "repeats": 1,

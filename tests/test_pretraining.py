@@ -19,7 +19,7 @@ from emometric.base import settings
 from emometric.base.errors import ParameterError, SplitError
 from emometric.encoders import se_resnet34
 from emometric.features import spectrogram
-from emometric.fitting import checkpoint, training, warm_start
+from emometric.fitting import checkpoint, seeding, training, warm_start
 from emometric.pretraining import gathering, learning, speaker_roles, teaching
 from emometric.pretraining.speaker_roles import Shares
 from emometric.pretraining.training_state import State
@@ -259,7 +259,7 @@ def test_the_epoch_that_validates_best_is_kept(stored, learned):
     assert best.valid_eer == min(epoch.valid_eer for epoch in learned.curve)
     one = job(stored)
     valid = gathering.utterances(one.people, "valid", one.stores, one.heard, torch.device("cpu"))
-    with training.reproducible((0,), torch.device("cpu")):
+    with seeding.reproducible((0,), torch.device("cpu")):
         assert teaching.valid_eer(learned.network, valid) == best.valid_eer
 
 

@@ -14,7 +14,7 @@ from emometric.base.errors import ParameterError
 from emometric.decisions import support_similarity
 from emometric.encoders import siamese_cnn
 from emometric.features import log_mel
-from emometric.fitting import checkpoint, training
+from emometric.fitting import checkpoint, seeding, training
 from emometric.fitting.batch import Batch, Encoded
 from emometric.layers.frame_norm import FrameNorm
 from emometric.losses import contrastive
@@ -388,7 +388,7 @@ def trained():
         decay_every=6,
     )
     roles = np.flatnonzero(clips.speaker < 2), np.flatnonzero(clips.speaker == 2)
-    with training.reproducible((7, 0), CPU):
+    with seeding.reproducible((7, 0), CPU):
         network = checkpoint.Network(recipe)
         curve = training.fit(network, clips, roles, params, crop_frames=20, seed=(7, 0))
     return network, recipe, clips, curve

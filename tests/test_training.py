@@ -17,7 +17,7 @@ import torch
 
 from emometric import fold_models, splits
 from emometric.base.errors import ParameterError, StoreError
-from emometric.fitting import checkpoint, training
+from emometric.fitting import checkpoint, seeding, training
 from emometric.storage import store
 from emometric.storage.clip import Fold
 
@@ -74,7 +74,7 @@ def roles(clips):
 
 
 def fitted(clips, params=PARAMS, seed=(7, 0), recipe=RECIPE, on=None):
-    with training.reproducible(seed, CPU):
+    with seeding.reproducible(seed, CPU):
         network = checkpoint.Network(recipe)
         curve = training.fit(network, clips, on or roles(clips), params, crop_frames=20, seed=seed)
     return network, curve

@@ -19,7 +19,7 @@ import emometric
 from emometric import emotions, parallel, splits
 from emometric.base import atomic
 from emometric.base.errors import ParameterError, StoreError
-from emometric.fitting import checkpoint, training
+from emometric.fitting import checkpoint, seeding, training
 from emometric.fitting.batch import AFFECT
 from emometric.fitting.checkpoint import Network, Recipe
 from emometric.storage.clip import Fold
@@ -171,7 +171,7 @@ def _train_fold(job: Job, tick: parallel.Tick) -> None:
     seed = (job.seed, job.number)
     device = torch.device(job.device)
     roles = (corpus.positions(job.fold.train), corpus.positions(job.fold.valid))
-    with training.reproducible(seed, device):
+    with seeding.reproducible(seed, device):
         network = Network(job.recipe).to(device)
         curve = training.fit(
             network,
@@ -196,7 +196,7 @@ def _embed_fold(job: tuple[Source, Path, Fold, str], tick: parallel.Tick):
     network, _ = checkpoint.load(model)
     network.to(torch.device(device))
     embedding = {}
-    with training.reproducible((0,), torch.device(device)):
+    with seeding.reproducible((0,), torch.device(device)):
         for role in splits.ROLES:
             ids = getattr(fold, role)
             if ids:

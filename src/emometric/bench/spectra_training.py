@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from emometric import parallel
 from emometric.base.errors import ParameterError
-from emometric.fitting import training
+from emometric.fitting import seeding, training
 from emometric.fitting.batch import Batch
 from emometric.fitting.checkpoint import Network, Recipe
 
@@ -133,7 +133,7 @@ def rows_of(found: dict[str, list[float]]) -> tuple[Row, ...]:
 
 def ours(task: Task, tick: Callable[[], object] = lambda: None) -> tuple[float, float]:
     """When the timed steps of one training began and ended, on one thread, in seconds."""
-    with training.reproducible((task.seed,), torch.device("cpu")):
+    with seeding.reproducible((task.seed,), torch.device("cpu")):
         clips = training.Clips(*_corpus(task), torch.device("cpu"))
         network = _network(task).train()
         optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)

@@ -11,7 +11,7 @@ from emometric.base import console, parts
 from emometric.base.errors import AudioError, StoreError
 from emometric.cli.explain_output import Found
 from emometric.explain import explaining, likeness, run_clips, run_model
-from emometric.fitting import checkpoint, training
+from emometric.fitting import checkpoint, seeding
 from emometric.sound import vad
 
 LONGEST_S = 60.0
@@ -53,7 +53,7 @@ def find(asked: Question, values: dict[str, Any]) -> Found:
         kind=asked.kind, layers=explaining.NAMED.get(about["recipe"]["encoder"])
     )
     with (
-        training.reproducible((0,), torch.device("cpu")),
+        seeding.reproducible((0,), torch.device("cpu")),
         console.progress(total=6, what="explain", unit="maps") as bar,
     ):
         shown = (pictures[0].values, pictures[1].values)

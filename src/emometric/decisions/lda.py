@@ -55,9 +55,7 @@ class Decision:
         self.known = np.asarray(embedding, dtype=np.float64)
         standard = self.scaler.fit_transform(self._scaled(self.known))
         within = Within(standard, emotion, np.ones(len(standard)))
-        share = self.params.shrinkage
-        if share is None:
-            share = max(ledoit_wolf_shrinkage(within.residuals, assume_centered=True), _NONE)
+        share = self.params.shrinkage or within.likely_share()
         self.emotions, self.metric = within.emotions, within.metric(share)
         self.means = within.means @ self.metric
         return self
@@ -94,6 +92,12 @@ class Within:
         covariance = (self.residuals * weight[:, None]).T @ self.residuals / weight.sum()
         sizes, turned = np.linalg.eigh(covariance)
         self.sizes, self.axes = np.maximum(sizes, 0.0), axes @ turned
+
+    def likely_share(self) -> float:
+        """Ledoit and Wolf's estimate of the share that `metric` takes, above 0."""
+        if not self.residuals.any():
+            return 1.0
+        return max(ledoit_wolf_shrinkage(self.residuals, assume_centered=True), _NONE)
 
     def metric(self, share: float) -> np.ndarray:
         """(dim, rank): behind it the covariance, shrunk by `share`, is the identity."""

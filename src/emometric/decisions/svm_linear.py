@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emometric import svm_scores
 from emometric.base.errors import ParameterError
+from emometric.scoring import svm_scores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.svm import SVC
 
-from emometric import svm_scores
 from emometric.base.errors import ParameterError
+from emometric.scoring import svm_scores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Fit an encoder and its loss to the training clips of one fold, and embed clips with it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 
@@ -221,23 +220,6 @@ def step(
     loss.backward()
     optimiser.step()
     return loss.detach()
-
-
-@contextmanager
-def reproducible(seed: Sequence[int], device: torch.device):
-    """Inside, torch's own generators start from `seed` and CPU work runs on one thread, so that
-    neither what ran before nor the number of cores shows; outside, all is as it was."""
-    threads = torch.get_num_threads()
-    state = int(np.random.SeedSequence([*seed, 1]).generate_state(1, np.uint64)[0] >> 1)
-    devices = [device] if device.type == "cuda" else []
-    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-    with torch.random.fork_rng(devices=devices), cudnn:
-        torch.manual_seed(state)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
 
 
 def _reference(emotion: np.ndarray, train: np.ndarray, generator: np.random.Generator):

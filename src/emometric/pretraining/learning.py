@@ -14,7 +14,7 @@ import torch
 
 from emometric.base import atomic
 from emometric.encoders import se_resnet34
-from emometric.fitting import checkpoint, training
+from emometric.fitting import checkpoint, seeding
 from emometric.fitting.checkpoint import Network, Recipe
 from emometric.fitting.warm_start import NAME
 from emometric.losses import softmax
@@ -73,7 +73,7 @@ def learn(job: Job, state: State, on_epoch: Callable[[Epoch], None]) -> Learned:
         emotions=job.people.classes,  # speakers, it may be
         n_bins=clips.n_bins,
     )
-    with training.reproducible((job.seed,), device):
+    with seeding.reproducible((job.seed,), device):
         network = Network(recipe).to(device)
         material = Material(clips=clips, crop_frames=job.crop_frames, valid=valid)
         curve = teaching.fit(

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from emometric.fitting.batch import Batch, Encoded
+from emometric.fitting.seeding import seeded
 from emometric.layers.pairs import Pairs, pair_cross_entropy
 from emometric.layers.picture_twin import Twin, TwinParams, start_weights
 from emometric.losses import pairwise_similarity, softmax
 from emometric.studies import analogy_maps, change_detection
 from emometric.studies.analogy_pictures import Extracted, Pictures
 from emometric.studies.augmentation import Augmentation
-from emometric.studies.one_thread import seeded
 from emometric.studies.siamese_training import draw
 
 PAIRS = ("all", "sampled")

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emometric.fitting.seeding import one_thread
 from emometric.layers.autoencoder import StackedAutoencoder
 from emometric.layers.continuous_metric import metric
 from emometric.layers.stacked import StackedAdam, generators, per_cell_mean
-from emometric.studies.one_thread import one_thread
 
 
 @dataclass(frozen=True, kw_only=True)

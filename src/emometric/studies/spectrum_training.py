@@ -14,7 +14,7 @@ from torch import Tensor
 from emometric.base import parts
 from emometric.base.errors import ParameterError
 from emometric.encoders.se_resnet34 import Params as EncoderParams
-from emometric.fitting import training, warm_start
+from emometric.fitting import seeding, training, warm_start
 from emometric.fitting.checkpoint import Network, Recipe
 from emometric.fitting.training import Clips
 
@@ -97,7 +97,7 @@ def train(job: Job, tick: Callable[[], object] = lambda: None) -> list[Trained]:
     """
     device = torch.device(job.device)
     clips = Clips(job.frames, job.emotion, job.speaker, device)
-    with training.reproducible(job.seed, device):
+    with seeding.reproducible(job.seed, device):
         network = Network(_recipe(job, clips.n_bins))
         n_started = float("nan")
         if job.start is not None:
@@ -108,7 +108,7 @@ def train(job: Job, tick: Callable[[], object] = lambda: None) -> list[Trained]:
     found = []
     for ending in job.endings:
         seed = (*job.seed, 1, ending.seed)
-        with training.reproducible(seed, device):
+        with seeding.reproducible(seed, device):
             last = deepcopy(network)
             if ending.loss != "softmax":  # whose class weights go on
                 last.loss = _loss(job, ending).to(device)

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from sklearn.svm import SVC
 
-from emometric import svm_scores
+from emometric.scoring import svm_scores
 from emometric.studies import siamese_training, siamese_transfer
 from emometric.studies.cell import Cell, Outcome
 from emometric.studies.siamese_transfer import Labelled, Networks, Program

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from emometric.base import parts
+from emometric.fitting.seeding import seeded
 from emometric.layers.windowed import Windowed, WindowParams
 from emometric.scoring import metrics
-from emometric.studies.one_thread import seeded
 
 PHASES = ("softmax", "triplet")  # kumar2021, section III-B, phase II, a and b
 _EMBEDDED_FRAMES = 60_000  # of a batch of clips, padding included: bounds the memory

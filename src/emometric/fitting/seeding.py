@@ -1,4 +1,4 @@
-"""Torch on one thread, so that the number of cores does not show in the bits of a training."""
+"""Trainings that give the same bits again: seeded, and on one thread."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,4 +26,13 @@ def seeded(seed: Sequence[int], device: torch.device) -> Iterator[None]:
     state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), one_thread():
         torch.manual_seed(state)
+        yield
+
+
+@contextmanager
+def reproducible(seed: Sequence[int], device: torch.device) -> Iterator[None]:
+    """Inside, as `seeded`, and convolutions on a GPU are deterministic, so that neither what ran
+    before nor the number of cores shows."""
+    flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+    with flags, seeded([*seed, 1], device):
         yield
