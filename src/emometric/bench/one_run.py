@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from emometric.base import parts
+from emometric.base import console, parts
 from emometric.extraction import extracting, workers
 
 
@@ -24,4 +24,4 @@ def main(wanted: dict) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    console.main(lambda: main(json.loads(sys.argv[1])))
