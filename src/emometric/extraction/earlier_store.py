@@ -3,7 +3,7 @@
 import os
 import shutil
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby, repeat
 from pathlib import Path
@@ -21,11 +21,12 @@ _ROWS = 2**5  # that are read together
 class Earlier:
     """An earlier ragged store, or none: where rows of the new one lie in it, and what it holds.
 
-    Close it, since its index stays open until it is read to its end.
+    untouched: names of its files that are known to be intact. Close it, since its index stays open
+    until it is read to its end.
     """
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    def __init__(self, folder: Path, untouched: Container[str] = ()):
+        self._folder, self._untouched = folder, untouched
         self._rows = _index_of(folder)
         self._next = next(self._rows, None)
 
@@ -58,7 +59,8 @@ class Earlier:
                 return False
         except shards.DAMAGE:
             return False
-        return shards.is_intact(old) and _linked(old, path)
+        is_intact = old.name in self._untouched or shards.is_intact(old)
+        return is_intact and _linked(old, path)
 
     def read(
         self, places: Places, heads: Sequence[Head]

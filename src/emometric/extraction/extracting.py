@@ -17,10 +17,11 @@ from joblib.parallel import LokyBackend, get_active_backend
 from tqdm import tqdm
 
 from emometric.base import atomic, console, parts
-from emometric.extraction import cache, clip_tasks, corpus_jobs, feature_store
+from emometric.extraction import cache, clip_tasks, corpus_jobs, feature_store, untouched
 from emometric.extraction.cache import ClipCache
 from emometric.extraction.clip_tasks import Done, Job, Task, Work
 from emometric.extraction.clip_tasks import folder_of as folder_of
+from emometric.extraction.earlier_store import Earlier
 from emometric.extraction.feature_store import FUNCTIONALS_FILE as FUNCTIONALS_FILE
 from emometric.extraction.packs import Head
 from emometric.sound import audio
@@ -91,9 +92,9 @@ def extract_corpus(
                 n_clips = feature_store.write_functionals(aside, jobs, source, names, part.DTYPE)
             else:
                 n_threads = joblib.cpu_count() if n_jobs < 0 else n_jobs
-                n_clips = feature_store.write_frames(
-                    aside, jobs, source, earlier=Path(folder), n_jobs=n_threads
-                )
+                old = Earlier(Path(folder), untouched.names(known.folder, Path(folder)))
+                n_clips = feature_store.write_frames(aside, jobs, source, old, n_jobs=n_threads)
+        untouched.note(known.folder, Path(folder))
     return Extracted(n_clips=n_clips, n_computed=n_missing + len(source.mended))
 
 

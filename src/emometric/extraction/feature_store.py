@@ -87,13 +87,13 @@ def write_functionals(folder: Path, jobs: Iterable[Job], source: Source, names: 
 
 
 def write_frames(
-    folder: Path, jobs: Iterable[Job], source: Source, *, earlier: Path, n_jobs: int
+    folder: Path, jobs: Iterable[Job], source: Source, old: Earlier, *, n_jobs: int
 ) -> int:
     """Write a ragged store, jobs by ascending id; the bytes of `store.write_ragged`.
 
-    earlier: a folder where the store may stand already. Its shards that hold the same rows are
-    taken over, and so are such rows in others, where their checksums are right. n_jobs: shards
-    written at once, 4 at most; memory: as many shards. The number of clips.
+    old: the store that may stand there already. Its shards that hold the same rows are taken over,
+    and so are such rows in others, where their checksums are right. n_jobs: shards written at once,
+    4 at most; memory: as many shards. The number of clips.
     """
     n_clips = 0
     groups = shards.grouped(source.rows(jobs), _size, store.SHARD_BYTES)
@@ -113,7 +113,7 @@ def write_frames(
             shards.write(path, ids, lengths, _pieces(shard, source, old))
         return shard.index
 
-    with closing(Earlier(earlier)) as old, store.IndexWriter(folder) as index:
+    with closing(old), store.IndexWriter(folder) as index:
         for shard in _in_threads(write, planned(), max(1, min(n_jobs, _N_THREADS))):
             for row in shard:
                 index.add(row)
