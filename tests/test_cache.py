@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emometric.extraction import cache as caches
-from emometric.extraction import cache_index, packs
+from emometric.extraction import cache_index, packs, untouched
 from emometric.extraction.cache import ClipCache, key
 from emometric.storage import shards
 from emometric.upkeep import cache_files
@@ -347,6 +347,9 @@ def test_a_cache_keeps_its_identity(tmp_path):
 def test_leftovers_are_what_killed_writers_and_earlier_layouts_left(tmp_path):
     with ClipCache(tmp_path, "mfcc", "1") as cache:
         names = fill(cache)
+    record = cache.folder / untouched.FOLDER / "a.json"
+    record.parent.mkdir()
+    record.write_text("{}")
     assert list(cache_files.leftovers(tmp_path)) == []
     killed = cache.folder / "new/.abc.part"
     killed.write_bytes(b"half")
@@ -359,7 +362,7 @@ def test_leftovers_are_what_killed_writers_and_earlier_layouts_left(tmp_path):
     for pack in cache_files.packs_of(tmp_path, "mfcc", "1"):
         cache_files.remove(pack)
         cache_files.remove(pack)
-    assert cache.folder / cache_index.FILE in set(cache_files.leftovers(tmp_path))
+    assert {cache.folder / cache_index.FILE, record} <= set(cache_files.leftovers(tmp_path))
     with ClipCache(tmp_path, "mfcc", "1") as cache:
         assert cache.get(names[0]) is None
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from emometric.extraction import cache_index, packs
+from emometric.extraction import cache_index, packs, untouched
 from emometric.extraction.cache import CLIPS, SUFFIX
 
 
@@ -70,8 +70,8 @@ def remove(pack: Pack) -> None:
 
 def leftovers(root: str | Path) -> Iterator[Path]:
     """Files that are no packs: put aside by a writer that was killed, or being written just now
-    (spare what is an hour young); the index of a version without packs; and entries of an earlier
-    layout, `<root>/<part>/<2 hex digits>/<key>.npy`.
+    (spare what is an hour young); the index of a version without packs, and what it knows of
+    stores; and entries of an earlier layout, `<root>/<part>/<2 hex digits>/<key>.npy`.
     """
     for part, version in parts(root):
         folder = Path(root, CLIPS, part, version)
@@ -82,9 +82,9 @@ def leftovers(root: str | Path) -> Iterator[Path]:
                     yield Path(file.path)
                 n_packs += file.name.endswith(SUFFIX)
         if not n_packs:
-            yield from folder.glob(f"{cache_index.FILE}*")
-            for name in cache_index.EARLIER:
+            for name in (cache_index.FILE, *cache_index.EARLIER):
                 yield from folder.glob(f"{name}*")
+            yield from folder.glob(f"{untouched.FOLDER}/*.json")
     for part in _folders(root):
         for shard in _folders(part.path):
             if re.fullmatch("[0-9a-f]{2}", shard.name):
