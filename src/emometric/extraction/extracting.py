@@ -1,5 +1,6 @@
 """Extract one feature of a whole corpus: what the cache lacks in parallel, then the store."""
 
+import gc
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -68,6 +69,7 @@ def extract_corpus(
     not see the same folders under the same names, is sent samples and sends its results.
     """
     part = parts.load("features", feature)
+    gc.freeze()  # as `console.main`, with what the part has imported
     corpus_jobs.settings_of(part, params)  # says what it lacks before anything starts
     work = Work(
         feature=feature,
