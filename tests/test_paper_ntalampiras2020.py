@@ -207,3 +207,38 @@ def test_another_network_stands_beside_where_one_speaker_is_left_out(by_hand, tm
     assert rows.iloc[[0, 2, 4]].tolist() == ["40.0", "60.0", "70.0"]
     alone = ntalampiras2020.section(by_hand, "original")
     assert not [one for one in alone.tables if "another network" in one.title]
+
+
+def test_closed_forms_stand_beside_with_what_they_have_over_the_svm(by_hand, tmp_path):
+    folder = tmp_path / "functionals_emodb"
+    folder.mkdir()
+    about = {
+        "method": {"name": "functionals"},
+        "state": "done",
+        "source": {"corpus": "ravdess"},
+        "target": {"corpus": "emodb"},
+    }
+    (folder / "study.json").write_text(json.dumps(about))
+    accuracy = {"lda_source": 0.84, "svm": 0.8, "svm_by_speaker": 0.86}
+    pd.DataFrame(
+        {"system": name, "accuracy": rate, "uar": rate, "uar_low": rate - 0.05,
+         "uar_high": rate + 0.05, "n_runs": 10, "n_speakers": 10}
+        for name, rate in accuracy.items()
+    ).to_csv(folder / "accuracy.csv", index=False)  # fmt: skip
+    pd.DataFrame(
+        {"system": name, "gain": accuracy[name] - 0.8, "gain_low": -0.01, "gain_high": 0.1,
+         "p": 0.1, "n_speakers": 10}
+        for name in ("lda_source", "svm_by_speaker")
+    ).to_csv(folder / "gains.csv", index=False)  # fmt: skip
+    summary = pd.DataFrame({"cell": ["a", "b"], "stamps": ["", "transductive: x"]})
+    summary.to_csv(folder / "summary.csv", index=False)
+    shown = ntalampiras2020.section({**by_hand, "functionals_emodb": folder}, "original")
+    (table,) = (one for one in shown.tables if "closed forms" in one.title)
+    assert table.stamps == ("transductive: x",)
+    assert list(table.rows.index) == [
+        "linear SVM",
+        "the same, learned from clips of ravdess as well",
+        "linear SVM, each speaker standardised by own clips (transductive)",
+    ]
+    assert table.rows["accuracy"].tolist() == ["80.0", "84.0", "86.0"]
+    assert table.rows.iloc[:2, -1].tolist() == ["", "+4.0 (-1.0 to +10.0)"]
