@@ -224,8 +224,9 @@ def test_lda_learns_what_does_not_matter():
 def test_lda_whitens_what_is_within_emotions():
     embedding, emotion = clouds(spread=4.0, n=300)
     decision = lda.Decision(lda.Params(shrinkage=1e-9), N_EMOTIONS).fit(embedding, emotion)
-    mapped = decision.scaler.transform(embedding) @ decision.metric
-    within = mapped - decision.means[emotion]
+    metric = decision.within.metric(1e-9)
+    mapped = decision.scaler.transform(embedding) @ metric
+    within = mapped - (decision.within.means @ metric)[emotion]
     np.testing.assert_allclose(within.T @ within / 300, np.eye(6), atol=1e-6)
 
 

@@ -22,7 +22,7 @@ from emometric.comparison import revisions
 ABSENT = ("deleted", "not in cache")  # what dvc status says of data that a clone does not have
 _WOULD_RUN = re.compile(r"^(?:Running|Reproducing) stage '([^']+)'", re.MULTILINE)
 _FAILED = re.compile(r"failed to reproduce '([^']+)'")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML was built with it
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where PyYAML was built with it
 
 
 def stale(top: Path) -> list[str]:
@@ -75,7 +75,7 @@ def _gone(top: Path) -> list[str]:
     for pipeline in {name.rpartition(":")[0] for name in known}:
         lock = (top / (pipeline or "dvc.yaml")).with_suffix(".lock")
         if lock.is_file():
-            stages = yaml.load(lock.read_text(encoding="utf-8"), _Loader)["stages"]
+            stages = yaml.load(lock.read_text(encoding="utf-8"), _SafeLoader)["stages"]
             found += [f"{pipeline}:{stage}".lstrip(":") for stage in stages]
     return [stage for stage in found if stage not in known]
 

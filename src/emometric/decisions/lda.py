@@ -55,17 +55,13 @@ class Decision:
         self.known = np.asarray(embedding, dtype=np.float64)
         standard = self.scaler.fit_transform(self._scaled(self.known))
         within = Within(standard, emotion, np.ones(len(standard)))
-        share = self.params.shrinkage or within.likely_share()
-        self.emotions, self.metric = within.emotions, within.metric(share)
-        self.means = within.means @ self.metric
+        self.within, self.share = within, self.params.shrinkage or within.likely_share()
         return self
 
     def scores(self, embedding: np.ndarray) -> np.ndarray:
         """(m, n_emotions) float64: negative distances, -inf for an emotion that was not there."""
         standard = self.scaler.transform(self._scaled(np.asarray(embedding, dtype=np.float64)))
-        out = np.full((len(standard), self.n_emotions), -np.inf)
-        out[:, self.emotions] = -distances(standard @ self.metric, self.means)
-        return out
+        return self.within.scores(standard, self.share, self.n_emotions)
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return normal_scores(values, self.known) if self.params.ranks else values
@@ -106,10 +102,14 @@ class Within:
             return self.axes
         return self.axes / np.sqrt((1 - share) * self.sizes + share * level)
 
-
-def distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Euclidean, (m, dim) and (n, dim) -> (m, n)."""
-    return np.linalg.norm(points[:, None] - others, axis=2)
+    def scores(self, standard: np.ndarray, share: float, n_emotions: int) -> np.ndarray:
+        """(m, n_emotions) float64: negative distances to the means under `metric`, -inf for an
+        emotion that was not there."""
+        metric = self.metric(share)
+        apart = (standard @ metric)[:, None] - self.means @ metric
+        out = np.full((len(standard), n_emotions), -np.inf)
+        out[:, self.emotions] = -np.linalg.norm(apart, axis=2)
+        return out
 
 
 def normal_scores(values: np.ndarray, known: np.ndarray) -> np.ndarray:

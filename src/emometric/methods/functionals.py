@@ -12,7 +12,7 @@ turn. That ranks and the nearest mean are taken was chosen of 72 variants by RAV
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from emometric import emotions as vocabulary
 from emometric import parallel, ranges
 from emometric.base import parts
 from emometric.base.errors import ParameterError, SplitError, StoreError
+from emometric.decisions import lda
 from emometric.scoring import evaluation
 from emometric.studies import component_folds, components, functional_systems
 from emometric.studies.cell import Cell, Outcome, Setting, Stored, Table
@@ -121,14 +122,16 @@ def run(
     """Every fold of a system, several at a time."""
     rules = params.rules()
     clips = component_folds.taking_part(target.clips, rules)
-    own = _spoken(target, rules)
+    own, other = _spoken(target, rules), None
+    if any(cell.settings["system"] == LDA_SOURCE for cell in cells):
+        other = _spoken(source, rules)
+        other = replace(other, values=lda.normal_scores(other.values, other.values))
     folds = component_folds.folds(clips, rules, cells[0].seed)
     jobs = []
     for cell in cells:
         fold = folds[cell.fold]
         roles = (component_folds.learns(fold, rules), fold.test)
         learned, tested = (np.flatnonzero(clips["id"].isin(set(ids))) for ids in roles)
-        learns_more = cell.settings["system"] == LDA_SOURCE
         jobs.append(
             Job(
                 cell=cell,
@@ -136,7 +139,7 @@ def run(
                 own=own,
                 learned=learned,
                 tested=tested,
-                source=_spoken(source, rules) if learns_more else None,
+                source=other if cell.settings["system"] == LDA_SOURCE else None,
                 source_weight=params.source_weight,
                 shares=tuple(params.shares),
                 svm_c=params.svm_c,

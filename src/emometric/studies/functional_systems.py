@@ -37,9 +37,10 @@ class Spoken:
 class Job:
     """A cell: whom it learns from and whom it decides.
 
-    own: all clips of the tested corpus that take part; learned, tested: rows of it. source: of the
-    other corpus, None: nothing is learned from it; source_weight: how much one of its clips counts
-    beside one of the tested corpus. shares: of which the inner folds choose; svm_c: of the SVM.
+    own: all clips of the tested corpus that take part; learned, tested: rows of it. source: clips
+    of another corpus, their values as `lda.normal_scores` among themselves, None: nothing is
+    learned from it; source_weight: how much one of them counts beside one of the tested corpus.
+    shares: of which the inner folds choose; svm_c: of the SVM.
     """
 
     cell: Cell
@@ -90,7 +91,7 @@ def chosen_share(job: Job) -> float:
     for one in np.unique(speaker):
         asked = job.learned[speaker == one]
         found = _by_distance(job, job.learned[speaker != one], asked, job.shares)
-        right += [int((one.argmax(axis=1) == job.own.emotion[asked]).sum()) for one in found]
+        right += [(scores.argmax(axis=1) == job.own.emotion[asked]).sum() for scores in found]
     return job.shares[int(right.argmax())]
 
 
@@ -123,18 +124,12 @@ def _by_distance(
     values, emotion = lda.normal_scores(own.values, own.values), own.emotion
     weight = np.ones(len(values))
     if job.source is not None:
-        other = lda.normal_scores(job.source.values, job.source.values)
-        values, emotion = np.concatenate([values, other]), np.append(emotion, job.source.emotion)
-        weight = np.append(weight, np.full(len(other), job.source_weight))
+        values = np.concatenate([values, job.source.values])
+        emotion = np.append(emotion, job.source.emotion)
+        weight = np.append(weight, np.full(len(job.source.values), job.source_weight))
     within = lda.Within(values, emotion, weight)
     points = lda.normal_scores(job.own.values[asked], own.values)
-    found = []
-    for share in shares:
-        metric = within.metric(share)
-        scores = np.full((len(points), job.n_emotions), -np.inf)
-        scores[:, within.emotions] = -lda.distances(points @ metric, within.means @ metric)
-        found.append(scores)
-    return found
+    return [within.scores(points, share, job.n_emotions) for share in shares]
 
 
 def _by_speaker(values: np.ndarray, speaker: np.ndarray) -> np.ndarray:
