@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from emometric.base import parts
 from emometric.base.errors import StoreError
-from emometric.extraction import clip_tasks, earlier_store, extracting, feature_store, packs
+from emometric.extraction import clip_tasks, extracting, feature_store, packs
 from emometric.extraction.cache import ClipCache
 from emometric.features import egemaps, spectrogram
 from emometric.sound import audio, vad
@@ -254,30 +254,35 @@ def test_the_index_is_asked_once_for_each_clip_and_for_some_together(
     monkeypatch.setattr(ClipCache, "heads", heads)
     monkeypatch.setattr(extracting, "_REMEMBERED", remembered)
     monkeypatch.setattr(feature_store, "AT_ONCE", 4)
+    shutil.rmtree(project.folder / "features")
     assert project.extract() == (0, before)
     assert sum(asked) == 2 * N_CLIPS - min(remembered, N_CLIPS)
     assert asked[:2] == [4, N_CLIPS - 4]
 
 
-def test_rows_that_an_earlier_store_holds_are_not_read_from_the_cache(project, monkeypatch):
-    project.use([0, 1, 3, 4, 5])
-    project.extract()
+def test_of_shards_that_stay_the_cache_is_asked_nothing(project, monkeypatch, feature):
+    monkeypatch.setattr(store, "SHARD_BYTES", 20_000)
     project.use(range(N_CLIPS + 1))
-    clean = project.clean()
-    project.use([0, 1, 3, 4, 5])
-    project.extract()
-    read = []
-    original = ClipCache.read
-
-    def reading(cache, heads):
-        heads = list(heads)
-        read.append(len(heads))
-        return original(cache, heads)
-
-    monkeypatch.setattr(ClipCache, "read", reading)
+    clean = project.clean(feature)
+    project.use(range(N_CLIPS))
+    before = project.extract(feature)[1]
+    asked = []
+    for name in ("heads", "read"):
+        monkeypatch.setattr(ClipCache, name, listening(getattr(ClipCache, name), asked))
+    assert project.extract(feature) == (0, before)
+    assert asked == []
     project.use(range(N_CLIPS + 1))
-    assert project.extract() == (2, clean)
-    assert read == [1, 1]  # of clip 2, and of the last
+    assert project.extract(feature) == (1, clean)
+    assert len(asked) == (3 if feature == "spectrogram" else 3 * (N_CLIPS + 1) - N_CLIPS)
+
+
+def listening(method, asked):
+    def heard(cache, wanted):
+        wanted = list(wanted)
+        asked.extend(wanted)
+        return method(cache, wanted)
+
+    return heard
 
 
 @settings(
@@ -307,13 +312,7 @@ def test_damage_to_an_earlier_store_does_not_show(
     content[place] ^= change
     path.write_bytes(content[:place] if is_cut else content)
     project.use(range(N_CLIPS))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(earlier_store, "_ROWS", 2)
-        found = project.extract()[1]
-    # Headers of the zip file around the arrays have no checksum, and nobody reads them.
-    assert found.keys() == clean_bytes.keys()
-    assert found["index.parquet"] == clean_bytes["index.parquet"]
-    store.Ragged(project.folder / "features").check()
+    assert project.extract()[1] == clean_bytes
 
 
 @pytest.fixture

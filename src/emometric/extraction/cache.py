@@ -50,14 +50,15 @@ def key(content: str, settings: Mapping[str, Any], version: str) -> str:
     return _digest(_encode([content, settings, version]))
 
 
-def keys(settings: Mapping[str, Any], version: str, own: str | None) -> Callable[[str, Any], str]:
+def keys(settings: Mapping[str, Any], version: str, own: str | None) -> Callable[[str, str], str]:
     """`key` of many clips, of which each may have its own value of one setting; takes a third.
 
-    What is returned takes the content and that value, which counts for nothing where own is None.
+    What is returned takes the content and that value as JSON, as `json.dumps` writes it; where own
+    is None it counts for nothing.
 
-    >>> keys({"x": 1}, "1", "y")("a", 2) == key("a", {"x": 1, "y": 2}, "1")
+    >>> keys({"x": 1}, "1", "y")("a", "2") == key("a", {"x": 1, "y": 2}, "1")
     True
-    >>> keys({"x": 1}, "1", None)("a", 2) == key("a", {"x": 1}, "1")
+    >>> keys({"x": 1}, "1", None)("a", "2") == key("a", {"x": 1}, "1")
     True
     """
     if own is None:
@@ -65,7 +66,7 @@ def keys(settings: Mapping[str, Any], version: str, own: str | None) -> Callable
         return lambda content, _: _digest(f"[{_quoted(content)}, {rest}")
     mark = uuid.uuid4().hex
     before, after = _encode([{**settings, own: mark}, version]).removeprefix("[").split(f'"{mark}"')
-    return lambda content, value: _digest(f"[{_quoted(content)}, {before}{_encode(value)}{after}")
+    return lambda content, value: _digest(f"[{_quoted(content)}, {before}{value}{after}")
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Jobs:
                 )
             yield Job(
                 id=clip_id,
-                entry=key_of(content, voiced),
+                entry=key_of(content, _as_json(voiced)),
                 voiced=voiced,
                 shard=place[1],
                 row=place[2],
@@ -100,6 +100,11 @@ def _intervals(column: pa.ListArray) -> list[tuple[vad.Interval, ...]]:
     flat = column.values.flatten().to_pylist()
     pairs = list(zip(flat[::2], flat[1::2], strict=True))
     return [tuple(pairs[start:end]) for start, end in pairwise(column.offsets.to_pylist())]
+
+
+def _as_json(voiced: tuple[vad.Interval, ...]) -> str:
+    """As `json.dumps` writes it, which takes three times as long."""
+    return f"[{', '.join([f'[{start}, {end}]' for start, end in voiced])}]"
 
 
 def settings_of(part: ModuleType, params: Any) -> dict[str, Any]:

@@ -1,126 +1,173 @@
-"""A store that stands already where a new one is to be written: what of it is still right."""
+"""Files of a store that stands where a new one is to be written: which can stay as they are.
 
+A file stays, unread, where it was made of the same clips by the same program, and nobody has
+touched it since. As DVC tells: by device, inode, size and time of the last write. What a disk
+spoils by itself shows in `emometric store verify`. What is known of a store lies in the clip cache.
+"""
+
+import hashlib
+import json
 import os
 import shutil
-import zlib
-from collections.abc import Container, Generator, Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, groupby, repeat
+from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
+from emometric.base import atomic
+from emometric.extraction.clip_tasks import Job
+from emometric.storage import store
 
-from emometric.base.errors import StoreError
-from emometric.extraction.packs import Head
-from emometric.storage import shards, store
+FOLDER = "stores"  # in the clip cache of a part's version
+_TICK_NS = 50_000_000  # more than a file system's clock stands still
+_AT_ONCE = 2**9  # jobs that come together where no file holds them
+_MOST_ROWS = 2**15  # of a file: its jobs are in memory together
 
-Places = Sequence[tuple[int, int] | None]  # (shard, row) of each row, None for a new one
-_ROWS = 2**5  # that are read together
+
+class Made(NamedTuple):
+    """A file of a store, and what it was made of.
+
+    first: id of its first row; inputs: `inputs_of` its rows; ends: whether it ends behind its last
+    row whatever follows.
+    """
+
+    name: str
+    first: str
+    n_rows: int
+    inputs: str
+    ends: bool
+
+
+def inputs_of(jobs: Iterable[Job]) -> str:
+    """Digest of all that the rows of a file, and where it ends, follow from."""
+    found = hashlib.blake2b(f"{store.SHARD_BYTES}".encode(), digest_size=20)
+    for job in jobs:
+        found.update(f"\n{job.entry} {job.id}".encode())
+    return found.hexdigest()
 
 
 class Earlier:
-    """An earlier ragged store, or none: where rows of the new one lie in it, and what it holds.
+    """What is known of a store; cache: of the part's version, where `note` has left a record."""
 
-    untouched: names of its files that are known to be intact. Close it, since its index stays open
-    until it is read to its end.
-    """
-
-    def __init__(self, folder: Path, untouched: Container[str] = ()):
-        self._folder, self._untouched = folder, untouched
-        self._rows = _index_of(folder)
-        self._next = next(self._rows, None)
+    def __init__(self, cache: Path, folder: Path):
+        self._folder = folder
+        self._made: dict[str, Made] = {}  # by the id of the first row
+        self._facts: dict[str, list[int]] = {}
+        with suppress(OSError, ValueError, TypeError, KeyError):  # none, or damaged
+            record = json.loads(_record(cache, folder).read_text(encoding="utf-8"))
+            if record["index"] == _index_digest(folder):
+                for fields, facts in record["files"]:
+                    made = Made(*fields)
+                    self._made[made.first], self._facts[made.name] = made, facts
+        self._rows = store.read_index(folder)
+        self._row: tuple | None = None
 
     def close(self) -> None:
         """Read no more of the index."""
         self._rows.close()
 
-    def places(self, rows: Sequence[store.Indexed]) -> Places:
-        """Where the rows of the same id, length and digest are.
+    def spans(self, jobs: Iterable[Job]) -> Iterator[tuple[Made | None, list[Job]]]:
+        """Jobs in their order: all those of a file that holds just them, or some of no file."""
+        jobs = iter(jobs)
+        ahead: deque[Job] = deque()
+        others: list[Job] = []
+        while True:
+            if not ahead:
+                ahead.extend(islice(jobs, 1))
+            made = self._made.get(ahead[0].id) if ahead else None
+            if made is not None:
+                ahead.extend(islice(jobs, max(0, made.n_rows + 1 - len(ahead))))
+                if not self._holds(made, ahead):
+                    made = None
+            if others and (made is not None or not ahead or len(others) == _AT_ONCE):
+                yield None, others
+                others = []
+            if not ahead:
+                return
+            if made is None:
+                others.append(ahead.popleft())
+            else:
+                yield made, [ahead.popleft() for _ in range(made.n_rows)]
 
-        Ids ascend, also from call to call, since the index is read but once.
+    def index(self, made: Made, shard: int) -> list[store.Indexed]:
+        """Rows of the new store's index for a shard that stays under another number.
+
+        Ids ascend from call to call, since the index is read but once.
         """
-        found: list[tuple[int, int] | None] = []
-        for row in rows:
-            while self._next is not None and self._next.id < row.id:
-                self._next = next(self._rows, None)
-            old = self._next
-            is_same = old is not None and (old.id, *old[3:]) == (row.id, *row[3:])
-            found.append((old.shard, old.row) if old is not None and is_same else None)
-        return found
+        while self._row is None or self._row[0] < made.first:
+            self._row = next(self._rows)
+        rows = [self._row, *islice(self._rows, made.n_rows - 1)]
+        self._row = rows[-1]
+        return [store.Indexed(clip_id, shard, *rest) for clip_id, _, *rest in rows]
 
-    def take_over(self, places: Places, path: Path) -> bool:
-        """Put a shard at `path` if these are all its rows and it is intact."""
-        first = places[0]
-        if first is None or list(places) != [(first[0], row) for row in range(len(places))]:
-            return False
-        old = self._path(first[0])
+    def take_over(self, made: Made, path: Path) -> bool:
+        """Put a file at `path`; whether it could be, since somebody may have touched it now."""
+        old = self._folder / made.name
         try:
-            if len(shards.open_member(old, "offsets")) != len(places) + 1:
-                return False
-        except shards.DAMAGE:
-            return False
-        is_intact = old.name in self._untouched or shards.is_intact(old)
-        return is_intact and _linked(old, path)
-
-    def read(
-        self, places: Places, heads: Sequence[Head]
-    ) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Rows at these places, some at a time: how many these are, and their values in one piece.
-
-        None for its values where there are none, or not what `heads` say.
-        """
-        # Rows lie side by side where the shard, and the distance from one store to the other, stay.
-        runs = [place and (place[0], place[1] - number) for number, place in enumerate(places)]
-        for run, numbers in groupby(range(len(places)), runs.__getitem__):
-            first, *rest = numbers
-            wanted = heads[first : first + 1 + len(rest)]
-            pieces = self._pieces(run[0], first + run[1], wanted) if run else ()
-            starts = range(0, len(wanted), _ROWS)
-            for start, piece in zip(starts, chain(pieces, repeat(None)), strict=False):
-                yield len(wanted[start : start + _ROWS]), piece
-
-    def _pieces(self, shard: int, first: int, heads: Sequence[Head]) -> Iterator[np.ndarray | None]:
-        """`_ROWS` rows each, side by side from `first` on; ends where the shard is damaged."""
-        with suppress(*shards.DAMAGE):
-            path = self._path(shard)
-            values, offsets = (shards.open_member(path, name) for name in ("values", "offsets"))
-            with path.open("rb", buffering=0) as file:
-                for start in range(0, len(heads), _ROWS):
-                    some = heads[start : start + _ROWS]
-                    piece = shards.read_piece(file, values, offsets, first + start, len(some))
-                    yield piece if _is_of(piece, some) else None
-
-    def _path(self, shard: int) -> Path:
-        return self._folder / shards.name(shard)
-
-
-def _index_of(folder: Path) -> Generator[store.Indexed, None, None]:
-    with suppress(StoreError):  # there is none, or it is damaged from here on
-        yield from map(store.Indexed._make, store.read_index(folder))
-
-
-def _is_of(piece: np.ndarray, heads: Sequence[Head]) -> bool:
-    """Whether several rows in one piece have the type, the shapes and the checksums stated."""
-    if piece.nbytes != sum(head.n_bytes for head in heads):
-        return False
-    room, start = memoryview(shards.bytes_of(piece)), 0
-    for head in heads:
-        end = start + head.n_bytes
-        is_like = piece.dtype.str == head.dtype and piece.shape[1:] == head.shape[1:]
-        if not is_like or zlib.crc32(room[start:end]) != head.crc:
-            return False
-        start = end
-    return True
-
-
-def _linked(old: Path, path: Path) -> bool:
-    try:
-        # What DVC or somebody else has linked is not ours to link again.
-        if old.is_symlink() or old.stat().st_nlink > 1:
-            shutil.copyfile(old, path)
-        else:
-            os.link(old, path)
-    except OSError:  # another writer put his folder there meanwhile, or no links here
+            # What DVC or somebody else has linked is not ours to link again.
+            if old.is_symlink() or old.stat().st_nlink > 1:
+                shutil.copyfile(old, path)
+            else:
+                os.link(old, path)
+            if _facts(old) == self._facts[made.name]:
+                return True
+        except OSError:  # another writer put his folder there meanwhile, or no links here
+            pass
         path.unlink(missing_ok=True)
         return False
-    return True
+
+    def _holds(self, made: Made, ahead: deque[Job]) -> bool:
+        """Whether a file holds just the next jobs, of which one more is there if any follows."""
+        if not (made.ends or len(ahead) <= made.n_rows):
+            return False
+        return inputs_of(islice(ahead, made.n_rows)) == made.inputs and self._is_untouched(made)
+
+    def _is_untouched(self, made: Made) -> bool:
+        try:
+            return _facts(self._folder / made.name) == self._facts[made.name]
+        except OSError:
+            return False
+
+
+def described(aside: Path, files: Sequence[Made]) -> dict[str, Any]:
+    """What is to be known of a store, as JSON holds it; aside: where it lies before its folder
+    takes the place of another, so that nobody else has written there."""
+    found = []
+    for made in files:
+        path = aside / made.name
+        status = path.stat()
+        if status.st_mtime_ns > time.time_ns() - _TICK_NS:
+            # Set back, so that whoever writes there next leaves another time, however soon.
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - _TICK_NS))
+        if made.n_rows <= _MOST_ROWS:
+            found.append((made, _facts(path)))
+    return {"index": _index_digest(aside), "files": found}
+
+
+def note(cache: Path, folder: Path, known: dict[str, Any]) -> None:
+    """Remember what was `described`, now that it lies at `folder`; cache: of the part's version."""
+    with atomic.new_file(_record(cache, folder)) as aside:
+        aside.write_text(json.dumps(known), encoding="utf-8")
+
+
+def _record(cache: Path, folder: Path) -> Path:
+    name = hashlib.blake2b(str(folder.absolute()).encode(), digest_size=20).hexdigest()
+    return cache / FOLDER / f"{name}.json"
+
+
+def _index_digest(folder: Path) -> str | None:
+    """Of the index of a ragged store; None: there is none."""
+    try:
+        with Path(folder, store.INDEX).open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _facts(path: Path) -> list[int]:
+    """Device, inode, bytes, time of the last write."""
+    status = path.stat()
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]

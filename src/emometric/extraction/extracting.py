@@ -3,9 +3,9 @@
 import gc
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from joblib.parallel import LokyBackend, get_active_backend
 from tqdm import tqdm
 
 from emometric.base import atomic, console, parts
-from emometric.extraction import cache, clip_tasks, corpus_jobs, feature_store, untouched
+from emometric.extraction import cache, clip_tasks, corpus_jobs, earlier_store, feature_store
 from emometric.extraction.cache import ClipCache
 from emometric.extraction.clip_tasks import Done, Job, Task, Work
 from emometric.extraction.clip_tasks import folder_of as folder_of
@@ -27,9 +27,9 @@ from emometric.extraction.feature_store import FUNCTIONALS_FILE as FUNCTIONALS_F
 from emometric.extraction.packs import Head
 from emometric.sound import audio
 
-# So much audio, or for so long, is extracted in this process. Others are started if the rest would
-# take it longer than _WORTH_S: that is what they need to start.
-_ALONE_S, _TRIED_S, _WORTH_S = 20.0, 0.5, 2.0
+# So long this process extracts by itself. Others are started if the rest would take it longer than
+# _WORTH_S: that is what they need to start.
+_ALONE_S, _WORTH_S = 0.5, 2.0
 _TASK_S = (4.0, 300.0)  # audio of a task, at least and at most
 _TASKS = 16  # or else so many for each worker: the last to finish is not late
 _COMMIT_S = 1.0  # how often the cache's index is written
@@ -80,32 +80,39 @@ def extract_corpus(
         cache=str(Path(cache_folder).absolute()),
         cache_identity=cache.identity(Path(cache_folder).absolute(), create=True) or "",
     )
-    with ClipCache(work.cache, feature, work.version) as known:
+    with (
+        ClipCache(work.cache, feature, work.version) as known,
+        closing(Earlier(known.folder, Path(folder))) as old,
+    ):
         jobs = corpus_jobs.Jobs(part, params, manifest, clips, _REMEMBERED)
         heads: dict[str, Head] = {}
-        missing = _Missing(jobs, known, heads)
+        missing = _Missing(jobs, old, known, heads)
         n_missing, n_samples = missing.size()
         if n_missing:
-            _fill(work, known, missing, (n_missing, n_samples), n_jobs)
+            _fill(work, known, missing, n_missing, n_samples, n_jobs)
         source = feature_store.Source(known, lambda job: _alone(part, work, job), heads)
         with atomic.new_folder(folder) as aside:
             if part.KIND == "functionals":
                 names = part.names(params)
-                n_clips = feature_store.write_functionals(aside, jobs, source, names, part.DTYPE)
+                files = feature_store.write_functionals(
+                    aside, jobs, source, old, names=names, dtype=part.DTYPE
+                )
             else:
                 n_threads = joblib.cpu_count() if n_jobs < 0 else n_jobs
-                old = Earlier(Path(folder), untouched.names(known.folder, Path(folder)))
-                n_clips = feature_store.write_frames(aside, jobs, source, old, n_jobs=n_threads)
-        untouched.note(known.folder, Path(folder))
+                files = feature_store.write_frames(aside, jobs, source, old, n_jobs=n_threads)
+            described = earlier_store.described(aside, files)
+        earlier_store.note(known.folder, Path(folder), described)
+    n_clips = sum(made.n_rows for made in files)
     return Extracted(n_clips=n_clips, n_computed=n_missing + len(source.mended))
 
 
 class _Missing:
-    """Jobs whose entry the cache lacks, as often as they are wanted; of clips with equal audio the
-    first. What the first look finds is put into `heads`, as much as memory shall hold."""
+    """Jobs whose entry neither the earlier store nor the cache holds, as often as they are wanted;
+    of clips with equal audio the first. What the first look finds in the cache is put into `heads`,
+    as much as memory shall hold."""
 
-    def __init__(self, jobs: Iterable[Job], known: ClipCache, heads: dict[str, Head]):
-        self._jobs, self._known, self._heads = jobs, known, heads
+    def __init__(self, jobs: Iterable[Job], old: Earlier, known: ClipCache, heads: dict[str, Head]):
+        self._jobs, self._old, self._known, self._heads = jobs, old, known, heads
         self._kept: list[Job] | None = None
 
     def size(self) -> tuple[int, int]:
@@ -126,7 +133,9 @@ class _Missing:
 
     def _look(self) -> Iterator[Job]:
         seen: set[str] = set()
-        jobs = (job for job in self._jobs if job.entry not in self._heads)
+        spans = self._old.spans(self._jobs)
+        lacking = chain.from_iterable(some for made, some in spans if made is None)
+        jobs = (job for job in lacking if job.entry not in self._heads)
         while some := list(islice(jobs, feature_store.AT_ONCE)):
             found = self._known.heads([job.entry for job in some])
             for job in some:
@@ -177,19 +186,18 @@ class _Filling:
 
 
 def _fill(
-    work: Work, known: ClipCache, jobs: Iterable[Job], size: tuple[int, int], n_jobs: int
+    work: Work, known: ClipCache, jobs: Iterable[Job], n_clips: int, n_samples: int, n_jobs: int
 ) -> None:
-    """Compute what the cache lacks; size: how many clips, and how many samples."""
-    n_clips, n_samples = size
+    """Compute what the cache lacks: so many clips, with so many samples."""
     missing = iter(jobs)
     least, most = (round(seconds * audio.RATE_HZ) for seconds in _TASK_S)
     with console.progress(total=n_clips, what=work.feature, unit="clips") as bar:
         filling = _Filling(known, bar)
-        if _ALONE_S:
-            for task in _tasks(work, missing, least):
-                filling.keep(clip_tasks.run(task))
-                if filling.n_samples > _ALONE_S * audio.RATE_HZ or filling.seconds() > _TRIED_S:
-                    break
+        size = least
+        # Twice as much each time: the first clips, which are slow, say little of the others.
+        while filling.seconds() < _ALONE_S and (task := next(_tasks(work, missing, size), None)):
+            filling.keep(clip_tasks.run(task))
+            size *= 2
         rest = n_samples - filling.n_samples
         alone = bool(_ALONE_S) and rest / audio.RATE_HZ < _WORTH_S * filling.speed()
         n_tasks = _TASKS * (1 if alone else joblib.effective_n_jobs(n_jobs))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 from emometric.base.errors import StoreError
 from emometric.extraction.cache import ClipCache
 from emometric.extraction.clip_tasks import Job
-from emometric.extraction.earlier_store import Earlier, Places
+from emometric.extraction.earlier_store import Earlier, Made, inputs_of
 from emometric.extraction.packs import Head
 from emometric.storage import shards, store
 
@@ -72,76 +71,98 @@ class Source:
         return found
 
 
-def write_functionals(folder: Path, jobs: Iterable[Job], source: Source, names: Sequence[str],
-                      dtype: str) -> int:  # fmt: skip
-    """Write `functionals.parquet`; jobs by ascending id. The number of clips."""
+def write_functionals(
+    folder: Path,
+    jobs: Iterable[Job],
+    source: Source,
+    old: Earlier,
+    *,
+    names: Sequence[str],
+    dtype: str,
+) -> list[Made]:
+    """Write `functionals.parquet`; jobs by ascending id, as often as they are wanted. The file.
+
+    old: the store that may stand there already. Its file is taken over where it holds the same.
+    """
+    path = folder / FUNCTIONALS_FILE
+    made, some = next(old.spans(jobs), (None, []))
+    if made is not None and old.take_over(made, path):
+        return [made]
 
     def written() -> Iterator[tuple[str, np.ndarray]]:
         rows = source.rows(jobs)
-        while some := list(islice(rows, AT_ONCE)):
-            for row, values in zip(some, source.values(some), strict=True):
+        while several := list(islice(rows, AT_ONCE)):
+            for row, values in zip(several, source.values(several), strict=True):
                 yield row.job.id, values[0]
 
-    path = folder / FUNCTIONALS_FILE
-    return store.write_functional_rows(path, names, written(), dtype=dtype)
+    n_rows = store.write_functional_rows(path, names, written(), dtype=dtype)
+    first = some[0].id if some else ""
+    return [Made(path.name, first, n_rows, inputs_of(jobs), ends=False)]
 
 
 def write_frames(
     folder: Path, jobs: Iterable[Job], source: Source, old: Earlier, *, n_jobs: int
-) -> int:
-    """Write a ragged store, jobs by ascending id; the bytes of `store.write_ragged`.
+) -> list[Made]:
+    """Write a ragged store, jobs by ascending id; the bytes of `store.write_ragged`. The shards.
 
-    old: the store that may stand there already. Its shards that hold the same rows are taken over,
-    and so are such rows in others, where their checksums are right. n_jobs: shards written at once,
-    4 at most; memory: as many shards. The number of clips.
+    old: the store that may stand there already. Its shards that hold the same rows are taken over.
+    n_jobs: shards written at once, 4 at most; memory: as many shards.
     """
-    n_clips = 0
-    groups = shards.grouped(source.rows(jobs), _size, store.SHARD_BYTES)
 
-    def planned() -> Iterator[_Shard]:
-        for shard, group in enumerate(groups):
-            index = [
-                store.Indexed(row.job.id, shard, number, row.head.shape[0], row.head.digest)
-                for number, row in enumerate(group)
-            ]
-            yield _Shard(group, index, old.places(index))
+    def write(shard: _Shard) -> tuple[Made, list[store.Indexed]]:
+        name = shards.name(shard.number)
+        if shard.old is not None and old.take_over(shard.old, folder / name):
+            return shard.old._replace(name=name), shard.index
+        rows = shard.rows or list(source.rows(shard.jobs))
+        index = [
+            store.Indexed(row.job.id, shard.number, number, row.head.shape[0], row.head.digest)
+            for number, row in enumerate(rows)
+        ]
+        ids, lengths = [row.id for row in index], [row.length for row in index]
+        shards.write(folder / name, ids, lengths, source.values(rows))
+        ends = shards.ends(*_size(rows[-1]), store.SHARD_BYTES)
+        return Made(name, ids[0], len(ids), inputs_of(row.job for row in rows), ends), index
 
-    def write(shard: _Shard) -> list[store.Indexed]:
-        path = folder / shards.name(shard.index[0].shard)
-        if not old.take_over(shard.places, path):
-            ids, lengths = [row.id for row in shard.index], [row.length for row in shard.index]
-            shards.write(path, ids, lengths, _pieces(shard, source, old))
-        return shard.index
-
-    with closing(old), store.IndexWriter(folder) as index:
-        for shard in _in_threads(write, planned(), max(1, min(n_jobs, _N_THREADS))):
-            for row in shard:
+    files = []
+    planned = _planned(jobs, source, old)
+    with store.IndexWriter(folder) as index:
+        for made, rows in _in_threads(write, planned, max(1, min(n_jobs, _N_THREADS))):
+            files.append(made)
+            for row in rows:
                 index.add(row)
-            n_clips += len(shard)
-    return n_clips
+    return files
+
+
+class _Shard(NamedTuple):
+    """What a shard of the new store is to hold: `rows`, or what `old` of the earlier one holds,
+    with its jobs and its part of the index."""
+
+    number: int
+    rows: Sequence[Row] = ()
+    old: Made | None = None
+    jobs: Sequence[Job] = ()
+    index: Sequence[store.Indexed] = ()
+
+
+def _planned(jobs: Iterable[Job], source: Source, old: Earlier) -> Iterator[_Shard]:
+    """The shards of the new store, in their order."""
+    number = 0
+    waiting = shards.Group(store.SHARD_BYTES)
+    for made, some in old.spans(jobs):
+        if made is not None and not waiting.rows:
+            yield _Shard(number, old=made, jobs=some, index=old.index(made, number))
+            number += 1
+            continue
+        for row in source.rows(some):
+            for rows in waiting.add(row, *_size(row)):
+                yield _Shard(number, rows)
+                number += 1
+    if waiting.rows:
+        yield _Shard(number, waiting.rows)
 
 
 def _size(row: Row) -> tuple[str, int]:
     return row.job.id, row.head.n_bytes
-
-
-class _Shard(NamedTuple):
-    """What a shard of the new store is to hold: its rows, and where they lie in the earlier one."""
-
-    rows: list[Row]
-    index: list[store.Indexed]
-    places: Places
-
-
-def _pieces(shard: _Shard, source: Source, earlier: Earlier) -> Iterator[np.ndarray]:
-    """Values of a shard's rows: from the earlier store, or else from the cache."""
-    done = 0
-    for n_rows, piece in earlier.read(shard.places, [row.head for row in shard.rows]):
-        if piece is None:
-            yield from source.values(shard.rows[done : done + n_rows])
-        else:
-            yield piece
-        done += n_rows
 
 
 def _in_threads(work: Callable, items: Iterable, n_threads: int) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from emometric.papers.finished import Study, estimated, frame
-from emometric.papers.mocanu2021_tables import PEERS, STRATEGIES, mean, place, protocol, varied
+from emometric.papers.mocanu2021_tables import PEERS, STRATEGIES, mean, panels, place, protocol
 from emometric.report.section import Table, estimate
 
 ON_WHEEL = ("sadness", "fear", "disgust", "anger", "surprise", "happiness", "calm")  # § 3.3
@@ -24,11 +24,15 @@ OTHERS = (
 )
 
 
-def points(study: Study) -> Table:
+def points(study: Study) -> list[Table]:
     """Figures 10 and 11 in numbers, and the alternative relations: each against the published."""
-    names, params = varied(study), study.about["method"]["params"]
+    return [_points(study, names, rows) for names, rows in panels(study)]
+
+
+def _points(study: Study, names: dict[str, str], table: pd.DataFrame) -> Table:
+    params = study.about["method"]["params"]
     rows = {}
-    for row in study.tables["grid"].to_dict("records"):
+    for row in table.to_dict("records"):
         head = tuple(_word(row[name]) for name in names)
         rows[head if len(head) > 1 else head[0]] = {
             "accuracy": mean(pd.Series(row)),

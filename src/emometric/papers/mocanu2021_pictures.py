@@ -6,7 +6,7 @@ import numpy as np
 
 from emometric.papers import mocanu2021_tables as tables
 from emometric.papers.finished import Study
-from emometric.papers.mocanu2021_tables import STRATEGIES, varied
+from emometric.papers.mocanu2021_tables import STRATEGIES, panels
 from emometric.papers.shown import Plate, heading
 from emometric.report import cell_figures, component_figures, trial_figure
 from emometric.report.section import Picture
@@ -94,23 +94,25 @@ def _figure_steps(study: Study, origin: str, suffix: str) -> list[Picture]:
 
 
 def of_points(study: Study, origin: str) -> list[Picture]:
-    names = {name: words for name, words in varied(study).items() if name != "relations"}
-    if not names:
-        return []
-    number = "10" if set(names) <= {"clusters", "ghosts"} else "11"
-    table = study.tables["grid"]
     params = study.about["method"]["params"]
     epochs = f"{params['softmax_epochs']} + {params['ending_epochs']} epochs"
-    plate = Plate(
-        item=f"figure_{number}_{study.target}",
-        title=f"Figure {number}: accuracy against {' and '.join(names.values())}, {study.target}",
-        heading=_heading(study, origin, epochs),
-        alt=f"Mean accuracy on {study.target} against {' and '.join(names.values())}, a panel "
-        "each, with intervals.",
-        data=table,
-        stamps=("the published values were chosen by test results",),
-    )
-    return [plate.drawn(component_figures.grid, table, names)]
+    found = []
+    for names, table in panels(study):
+        if "relations" in names:
+            continue  # a table says it: they have no order
+        number = "10" if "clusters" in names or "ghosts" in names else "11"
+        plate = Plate(
+            item=f"figure_{number}_{study.target}",
+            title=f"Figure {number}: accuracy against {' and '.join(names.values())}, "
+            f"{study.target}",
+            heading=_heading(study, origin, epochs),
+            alt=f"Mean accuracy on {study.target} against {' and '.join(names.values())}, a panel "
+            "each, with intervals.",
+            data=table,
+            stamps=("the published values were chosen by test results",),
+        )
+        found.append(plate.drawn(component_figures.grid, table, names))
+    return found
 
 
 def of_trials(studies: Sequence[Study], origin: str) -> list[Picture]:

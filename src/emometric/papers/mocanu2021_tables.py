@@ -26,6 +26,7 @@ VARIED = {
     "beta": "margin beta",
     "relations": "relations",
 }
+PANELS = (("clusters", "ghosts"), ("alpha", "beta"), ("relations",))  # figures 10 and 11
 PUBLISHED = "speaker_80_10_10"
 PROTOCOLS = {
     PUBLISHED: "folds of actors, 80/10/10",
@@ -68,6 +69,22 @@ def varied(study: Study) -> dict[str, str]:
         for name, words in VARIED.items()
         if name in table and table[name].nunique(dropna=True) > 1
     }
+
+
+def panels(study: Study) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    """What a grid shows side by side: settings with the words for them, and the rows of the grid
+    in which every other setting is the published one."""
+    names, table = varied(study), study.tables["grid"]
+    published = table[table["is_reference"]]
+    found = []
+    for panel in PANELS:
+        rows = table
+        for name in set(names) - set(panel) if len(published) else ():
+            rows = rows[rows[name] == published[name].iloc[0]]
+        own = {name: words for name, words in names.items() if name in panel}
+        if own:
+            found.append((own, rows))
+    return found
 
 
 def is_components(study: Study) -> bool:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -42,29 +42,47 @@ def bytes_of(array: np.ndarray) -> memoryview | bytes:
 def grouped(
     rows: Iterable[Row], of: Callable[[Row], tuple[str, int]], shard_bytes: int
 ) -> Iterator[list[Row]]:
-    """Rows by shard, in their order: at most `shard_bytes` together, or one longer row.
-
-    of: a row's id and bytes. They alone say whether a shard ends behind it, as one of so many
-    bytes does by chance once in an eighth of `shard_bytes`: a row more or less changes one shard
-    or two, not all that follow.
+    """Rows by shard, in their order; of: a row's id and bytes.
 
     >>> list(grouped("abcde", lambda row: (row, 2), 64))
     [['a', 'b', 'c'], ['d', 'e']]
     """
-    group: list[Row] = []
-    size = 0
+    group: Group[Row] = Group(shard_bytes)
     for row in rows:
-        row_id, more = of(row)
-        if group and size + more > shard_bytes:
-            yield group
-            group, size = [], 0
-        group.append(row)
-        size += more
-        if zlib.crc32(row_id.encode()) * shard_bytes < more * _SPLIT << 32:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+        yield from group.add(row, *of(row))
+    if group.rows:
+        yield group.rows
+
+
+class Group(Generic[Row]):
+    """Rows on their way into a shard: at most `shard_bytes` together, or one longer row.
+
+    Where a shard ends behind a row, by `ends`, its id and bytes alone say: a row more or less
+    changes one shard or two, not all that follow.
+    """
+
+    def __init__(self, shard_bytes: int):
+        self.rows: list[Row] = []
+        self._shard_bytes, self._n_bytes = shard_bytes, 0
+
+    def add(self, row: Row, row_id: str, n_bytes: int) -> Iterator[list[Row]]:
+        """Take a row; the shards that are complete now: none, one or two."""
+        if self.rows and self._n_bytes + n_bytes > self._shard_bytes:
+            yield self._taken()
+        self.rows.append(row)
+        self._n_bytes += n_bytes
+        if ends(row_id, n_bytes, self._shard_bytes):
+            yield self._taken()
+
+    def _taken(self) -> list[Row]:
+        rows, self.rows, self._n_bytes = self.rows, [], 0
+        return rows
+
+
+def ends(row_id: str, n_bytes: int, shard_bytes: int) -> bool:
+    """Whether a shard ends behind a row, as one of so many bytes does by chance once in an eighth
+    of `shard_bytes`."""
+    return zlib.crc32(row_id.encode()) * shard_bytes < n_bytes * _SPLIT << 32
 
 
 def name(number: int) -> str:

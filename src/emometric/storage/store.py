@@ -253,7 +253,7 @@ def write_functional_rows(
     group = max(1, min(GROUP_ROWS, _GROUP_BYTES // max(1, dtype.itemsize * len(names))))
     n_rows = 0
     with atomic.new_file(path) as aside:
-        table = TableWriter(aside, schema, group, dictionary=False)  # hardly a value comes twice
+        table = TableWriter(aside, schema, group, plain=True)
         rows = iter(rows)
         while several := list(islice(rows, min(group, _STACKED))):
             values = np.stack([row for _, row in several]).astype(dtype, copy=False)
@@ -327,9 +327,11 @@ def read_batches(path: str | Path, columns: Sequence[str]) -> Iterator[pa.Record
     if not path.is_file():
         raise StoreError(f"{path}: there is no such table; {_CURE}.")
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(columns)):
-                yield batch.select(list(columns))
+        # Nothing is read ahead by other threads: so few rows take longer then.
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            wanted = list(columns)
+            for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
+                yield batch.select(wanted)
     except (OSError, KeyError, UnicodeDecodeError, pa.ArrowException):
         raise StoreError(f"{path} is damaged; {_CURE}.") from None
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from emometric.extraction import cache_index, packs, untouched
+from emometric.extraction import cache_index, earlier_store, packs
 from emometric.extraction.cache import CLIPS, SUFFIX
 
 
@@ -84,7 +84,7 @@ def leftovers(root: str | Path) -> Iterator[Path]:
         if not n_packs:
             for name in (cache_index.FILE, *cache_index.EARLIER):
                 yield from folder.glob(f"{name}*")
-            yield from folder.glob(f"{untouched.FOLDER}/*.json")
+            yield from folder.glob(f"{earlier_store.FOLDER}/*.json")
     for part in _folders(root):
         for shard in _folders(part.path):
             if re.fullmatch("[0-9a-f]{2}", shard.name):
