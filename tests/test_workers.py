@@ -161,7 +161,7 @@ def test_other_versions_of_the_program_are_refused(corpus, tmp_path):
         params=spectrogram.Params(),
         version="0,float16,numpy-1.0",
         clips=str(corpus / "audio"),
-        clips_digest=clip_tasks.clips_digest(corpus / "audio"),
+        clips_digest=clip_tasks.index_digest(corpus / "audio"),
         cache=str(tmp_path),
         cache_identity="",
     )

@@ -160,15 +160,15 @@ def read_samples(clips: str | Path, jobs: Sequence[Job]) -> Iterator[np.ndarray]
 def has_clips(work: Work) -> bool:
     """Whether the store of clips under this name is the one that is meant."""
     known = work.clips, work.clips_digest
-    if known not in _seen and clips_digest(work.clips) == work.clips_digest:
+    if known not in _seen and index_digest(work.clips) == work.clips_digest:
         _seen.add(known)
     return known in _seen
 
 
-def clips_digest(clips: str | Path) -> str | None:
-    """blake2b of a store's index, which holds the digest of every row; None: there is no store."""
+def index_digest(folder: str | Path) -> str | None:
+    """blake2b of a store's index, which holds the digest of every row; None: there is no index."""
     try:
-        with Path(clips, store.INDEX).open("rb") as file:
+        with Path(folder, store.INDEX).open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest()
     except FileNotFoundError:
         return None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emometric.base import atomic
-from emometric.extraction.clip_tasks import Job
+from emometric.extraction.clip_tasks import Job, index_digest
 from emometric.storage import store
 
 FOLDER = "stores"  # in the clip cache of a part's version
@@ -58,7 +58,7 @@ class Earlier:
         self._facts: dict[str, list[int]] = {}
         with suppress(OSError, ValueError, TypeError, KeyError):  # none, or damaged
             record = json.loads(_record(cache, folder).read_text(encoding="utf-8"))
-            if record["index"] == _index_digest(folder):
+            if record["index"] == index_digest(folder):
                 for fields, facts in record["files"]:
                     made = Made(*fields)
                     self._made[made.first], self._facts[made.name] = made, facts
@@ -144,7 +144,7 @@ def described(aside: Path, files: Sequence[Made]) -> dict[str, Any]:
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns - _TICK_NS))
         if made.n_rows <= _MOST_ROWS:
             found.append((made, _facts(path)))
-    return {"index": _index_digest(aside), "files": found}
+    return {"index": index_digest(aside), "files": found}
 
 
 def note(cache: Path, folder: Path, known: dict[str, Any]) -> None:
@@ -156,15 +156,6 @@ def note(cache: Path, folder: Path, known: dict[str, Any]) -> None:
 def _record(cache: Path, folder: Path) -> Path:
     name = hashlib.blake2b(str(folder.absolute()).encode(), digest_size=20).hexdigest()
     return cache / FOLDER / f"{name}.json"
-
-
-def _index_digest(folder: Path) -> str | None:
-    """Of the index of a ragged store; None: there is none."""
-    try:
-        with Path(folder, store.INDEX).open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()
-    except FileNotFoundError:
-        return None
 
 
 def _facts(path: Path) -> list[int]:

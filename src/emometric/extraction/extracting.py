@@ -76,7 +76,7 @@ def extract_corpus(
         params=params,
         version=folder_of(part),
         clips=str(Path(clips).absolute()),
-        clips_digest=clip_tasks.clips_digest(clips) or "",
+        clips_digest=clip_tasks.index_digest(clips) or "",
         cache=str(Path(cache_folder).absolute()),
         cache_identity=cache.identity(Path(cache_folder).absolute(), create=True) or "",
     )

@@ -26,10 +26,10 @@ OTHERS = (
 
 def points(study: Study) -> list[Table]:
     """Figures 10 and 11 in numbers, and the alternative relations: each against the published."""
-    return [_points(study, names, rows) for names, rows in panels(study)]
+    return [_points(study, *panel) for panel in panels(study)]
 
 
-def _points(study: Study, names: dict[str, str], table: pd.DataFrame) -> Table:
+def _points(study: Study, item: str, names: dict[str, str], table: pd.DataFrame) -> Table:
     params = study.about["method"]["params"]
     rows = {}
     for row in table.to_dict("records"):
@@ -44,7 +44,7 @@ def _points(study: Study, names: dict[str, str], table: pd.DataFrame) -> Table:
         }
     heads = tuple(names.values())
     return Table(
-        title=f"{_item(names)}: {' and '.join(heads)} on {place(study)}, in per cent",
+        title=f"{item}: {' and '.join(heads)} on {place(study)}, in per cent",
         rows=frame(rows, heads if len(heads) > 1 else heads[0]),
         note="Each point is trained for "
         f"{params['softmax_epochs']} + {params['ending_epochs']} epochs. Against the published "
@@ -135,12 +135,6 @@ def peers(study: Study) -> list[Table]:
             "residual LSTM's features were standardised over all clips, tested ones too.",
         )
     ]
-
-
-def _item(names: dict[str, str]) -> str:
-    if set(names) <= {"clusters", "ghosts"}:
-        return "Figure 10"
-    return "Figure 11" if set(names) <= {"alpha", "beta"} else "Alternatives"
 
 
 def _word(value: object) -> str:

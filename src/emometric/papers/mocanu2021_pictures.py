@@ -97,14 +97,12 @@ def of_points(study: Study, origin: str) -> list[Picture]:
     params = study.about["method"]["params"]
     epochs = f"{params['softmax_epochs']} + {params['ending_epochs']} epochs"
     found = []
-    for names, table in panels(study):
-        if "relations" in names:
+    for item, names, table in panels(study):
+        if not item.startswith("Figure"):
             continue  # a table says it: they have no order
-        number = "10" if "clusters" in names or "ghosts" in names else "11"
         plate = Plate(
-            item=f"figure_{number}_{study.target}",
-            title=f"Figure {number}: accuracy against {' and '.join(names.values())}, "
-            f"{study.target}",
+            item=f"{item.lower().replace(' ', '_')}_{study.target}",
+            title=f"{item}: accuracy against {' and '.join(names.values())}, {study.target}",
             heading=_heading(study, origin, epochs),
             alt=f"Mean accuracy on {study.target} against {' and '.join(names.values())}, a panel "
             "each, with intervals.",

@@ -26,7 +26,11 @@ VARIED = {
     "beta": "margin beta",
     "relations": "relations",
 }
-PANELS = (("clusters", "ghosts"), ("alpha", "beta"), ("relations",))  # figures 10 and 11
+PANELS = {  # of a grid: what shows them, and the settings that they vary
+    "Figure 10": ("clusters", "ghosts"),
+    "Figure 11": ("alpha", "beta"),
+    "Alternatives": ("relations",),
+}
 PUBLISHED = "speaker_80_10_10"
 PROTOCOLS = {
     PUBLISHED: "folds of actors, 80/10/10",
@@ -71,19 +75,19 @@ def varied(study: Study) -> dict[str, str]:
     }
 
 
-def panels(study: Study) -> list[tuple[dict[str, str], pd.DataFrame]]:
-    """What a grid shows side by side: settings with the words for them, and the rows of the grid
-    in which every other setting is the published one."""
+def panels(study: Study) -> list[tuple[str, dict[str, str], pd.DataFrame]]:
+    """What a grid shows: each of PANELS of which it varies a setting, these with the words for
+    them, and the rows of the grid in which every other setting is the published one."""
     names, table = varied(study), study.tables["grid"]
     published = table[table["is_reference"]]
     found = []
-    for panel in PANELS:
+    for item, settings in PANELS.items():
         rows = table
-        for name in set(names) - set(panel) if len(published) else ():
+        for name in set(names) - set(settings) if len(published) else ():
             rows = rows[rows[name] == published[name].iloc[0]]
-        own = {name: words for name, words in names.items() if name in panel}
+        own = {name: words for name, words in names.items() if name in settings}
         if own:
-            found.append((own, rows))
+            found.append((item, own, rows))
     return found
 
 
