@@ -415,7 +415,7 @@ def test_the_studies_of_params_yaml_can_be_made(scale):
     chosen = {
         name: block for name, block in values["studies"].items() if block["method"] == "mocanu2021"
     }
-    assert len(chosen) == 5
+    assert len(chosen) == 6
     for block in chosen.values():
         found = methods.load("mocanu2021", values["methods"]["mocanu2021"], block["settings"])
         assert block["source"] == ("emotions" if block["target"] == "emodb" else "speakers")

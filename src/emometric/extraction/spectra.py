@@ -14,9 +14,12 @@ from emometric.sound.vad import SILENCE
 
 PACKAGES = ("numpy", "scipy")  # whose versions decide on the values
 LEAST_POWER = 1e-10  # what a logarithm takes in place of less: -100 dB
-# Frames are transformed in blocks of this many samples: they stay in a core's cache, and memory
+# Frames are transformed in blocks of this many samples, which most clips fill once, so that memory
 # does not grow with the clip.
-_BLOCK = 2**16
+_BLOCK = 2**18
+# And multiplied by Mel filters in pieces of this many: the number of rows is part of how BLAS adds
+# up, so that another would change last digits.
+_PRODUCT = 2**16
 
 # glibc's malloc gives memory back to the system after each clip, and the system fills every page
 # with zeros for the next: measured half of the time. Once a large array was freed it keeps up to
@@ -111,7 +114,9 @@ def frames(waveform: np.ndarray, length: int, hop: int) -> np.ndarray:
         waveform = np.pad(waveform, (0, length - len(waveform)))
     shape = (n_frames(len(waveform), length, hop), length)
     step = waveform.itemsize
-    return np.lib.stride_tricks.as_strided(waveform, shape, (hop * step, step), writeable=False)
+    cut = np.ndarray(shape, np.float32, waveform, strides=(hop * step, step))
+    cut.flags.writeable = False
+    return cut
 
 
 def magnitudes(
@@ -142,7 +147,7 @@ def one_thread() -> Iterator[None]:
     For products as small as a clip's several threads wait longer than they work (30 times as long
     on two busy cores), and their number would change the last digit.
     """
-    before = [(library, library.get_num_threads()) for library in _blas_libraries()]
+    before = [(one, n) for one in _blas_libraries() if (n := one.get_num_threads()) != 1]
     for library, _ in before:
         library.set_num_threads(1)
     try:
@@ -166,11 +171,15 @@ def mel_db(waveform: np.ndarray, rate_hz: int, params: MelFraming, where: str) -
     window, hop = samples_of(params, rate_hz, where)
     pieces = _mel_pieces(rate_hz, params.n_fft, params.n_mels)
     energy = np.empty((n_frames(len(waveform), window, hop), params.n_mels), np.float32)
+    n_rows = max(1, _PRODUCT // params.n_fft)
     with one_thread():
         for rows, block in magnitudes(waveform, hamming(window), hop, params.n_fft):
             np.square(block, out=block)
-            for bins, bands, weights in pieces:
-                np.matmul(block[:, bins], weights, out=energy[rows, bands])
+            into = energy[rows]
+            for start in range(0, len(block), n_rows):
+                some = slice(start, start + n_rows)
+                for bins, bands, weights in pieces:
+                    np.matmul(block[some, bins], weights, out=into[some, bands])
     return to_db(energy, params.range_db)
 
 
@@ -180,11 +189,12 @@ def to_db(power: np.ndarray, range_db: float | None) -> np.ndarray:
     >>> to_db(np.array([1.0, 0.1, 1e-6, 0.0]), 80.0).tolist()
     [0.0, -10.0, -60.0, -80.0]
     """
-    np.maximum(power, LEAST_POWER, out=power)
+    # Against one number np.maximum takes three times as long as np.clip between two.
+    np.clip(power, LEAST_POWER, np.inf, out=power)
     np.log10(power, out=power)
     power *= 10.0
     if range_db is not None:
-        np.maximum(power, power.max() - range_db, out=power)
+        np.clip(power, power.max() - range_db, np.inf, out=power)
     return power
 
 

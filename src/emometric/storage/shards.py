@@ -132,7 +132,8 @@ def read_rows(path: Path, rows: Iterable[int]) -> Iterator[np.ndarray]:
 
     A damaged file, or one that does not have such a row, raises one of `DAMAGE`.
     """
-    values, offsets = open_member(path, "values"), open_member(path, "offsets")
+    values = open_member(path, "values")
+    offsets = np.array(open_member(path, "offsets"))  # a view of a map takes longer than the read
     with path.open("rb", buffering=0) as file:
         for row in rows:
             yield from read_run(file, values, offsets, row, 1)

@@ -315,8 +315,9 @@ def read_table(path: str | Path) -> pa.Table:
     if not path.is_file():
         raise StoreError(f"{path}: there is no such table; {_CURE}.")
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read()
+        # Nothing is read ahead, nor by other threads: few columns of large pages take longer then.
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+            return file.read(use_threads=False)
     except (OSError, pa.ArrowException):
         raise StoreError(f"{path} is damaged; {_CURE}.") from None
 
