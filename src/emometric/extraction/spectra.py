@@ -28,6 +28,10 @@ _ = np.empty(2**23, np.uint8)
 del _
 
 
+# Looked for here, where few libraries are loaded yet that it would have to look at.
+_BLAS = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+
+
 class Framing(Protocol):
     """Settings of every feature made of short-time spectra."""
 
@@ -147,7 +151,7 @@ def one_thread() -> Iterator[None]:
     For products as small as a clip's several threads wait longer than they work (30 times as long
     on two busy cores), and their number would change the last digit.
     """
-    before = [(one, n) for one in _blas_libraries() if (n := one.get_num_threads()) != 1]
+    before = [(one, n) for one in _BLAS if (n := one.get_num_threads()) != 1]
     for library, _ in before:
         library.set_num_threads(1)
     try:
@@ -155,11 +159,6 @@ def one_thread() -> Iterator[None]:
     finally:
         for library, n_threads in before:
             library.set_num_threads(n_threads)
-
-
-@cache
-def _blas_libraries() -> list[threadpoolctl.LibController]:
-    return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def mel_db(waveform: np.ndarray, rate_hz: int, params: MelFraming, where: str) -> np.ndarray:
