@@ -188,6 +188,7 @@ def test_the_section_sets_paper_beside_ours(results):
     assert table.loc["S2 + pre-training", ("accuracy", "ours")].startswith("60.0 (")
     assert table.loc["S1 from scratch", ("least to most", "paper")] == "64.0 to 70.5"
     assert table.loc["majority", ("UAR", "ours")] == "25.0"
+    assert "Learned in 10 + 4 epochs." in section.tables[0].note
     steps = section.tables[1].rows
     assert steps.loc["S1 to S2", "paper, accuracy"] == "+6.9"
     assert steps["says"].tolist() == ["better", "unsure", "worse", "better", "better"]
@@ -196,6 +197,8 @@ def test_the_section_sets_paper_beside_ours(results):
     peers = section.tables[4].rows
     assert peers.loc["ComParE, linear SVM", "UAR"].startswith("60.0")
     assert peers.loc["residual LSTM from scratch", "UAR"] == "62.3"
+    assert peers.loc["S5 + emotion_triplet", "source"] == "measured here, 10 + 4 epochs"
+    assert peers.loc["ComParE, linear SVM", "source"] == "measured here"
     grid = section.tables[6].rows
     assert grid.loc[("8", "2"), "minus the published"] == "published"
     assert grid.loc[("4", "2"), "minus the published"].startswith("-10.0")

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import pandas as pd
 
 from emometric.papers.finished import Study, estimated, frame
-from emometric.papers.mocanu2021_tables import PEERS, STRATEGIES, mean, panels, place, protocol
+from emometric.papers.mocanu2021_tables import (
+    PEERS,
+    STRATEGIES,
+    epochs,
+    mean,
+    panels,
+    place,
+    protocol,
+)
 from emometric.report.section import Table, estimate
 
 ON_WHEEL = ("sadness", "fear", "disgust", "anger", "surprise", "happiness", "calm")  # § 3.3
@@ -30,7 +38,6 @@ def points(study: Study) -> list[Table]:
 
 
 def _points(study: Study, item: str, names: dict[str, str], table: pd.DataFrame) -> Table:
-    params = study.about["method"]["params"]
     rows = {}
     for row in table.to_dict("records"):
         head = tuple(_word(row[name]) for name in names)
@@ -46,10 +53,9 @@ def _points(study: Study, item: str, names: dict[str, str], table: pd.DataFrame)
     return Table(
         title=f"{item}: {' and '.join(heads)} on {place(study)}, in per cent",
         rows=frame(rows, heads if len(heads) > 1 else heads[0]),
-        note="Each point is trained for "
-        f"{params['softmax_epochs']} + {params['ending_epochs']} epochs. Against the published "
-        "point: UAR, paired over speakers; p is not corrected for the number of points. The paper "
-        "chose its values by what they scored on the test clips.",
+        note=f"Each point learned in {epochs(study)}. Against the published point: UAR, paired "
+        "over speakers; p is not corrected for the number of points. The paper chose its values by "
+        "what they scored on the test clips.",
         stamps=("the best point is not to be chosen here: these are test clips",),
     )
 
@@ -123,7 +129,7 @@ def peers(study: Study) -> list[Table]:
         rows[words] = {
             "UAR": estimated(row, "uar"),
             "accuracy": mean(row),
-            "source": "measured here",
+            "source": "measured here" + ("" if strategy in PEERS else f", {epochs(study)}"),
         }
     for name, metric, value, source in OTHERS:
         rows[name] = {metric: f"{value:.1f}", "source": source}

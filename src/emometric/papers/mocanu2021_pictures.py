@@ -94,8 +94,6 @@ def _figure_steps(study: Study, origin: str, suffix: str) -> list[Picture]:
 
 
 def of_points(study: Study, origin: str) -> list[Picture]:
-    params = study.about["method"]["params"]
-    epochs = f"{params['softmax_epochs']} + {params['ending_epochs']} epochs"
     found = []
     for item, names, table in panels(study):
         if not item.startswith("Figure"):
@@ -103,7 +101,7 @@ def of_points(study: Study, origin: str) -> list[Picture]:
         plate = Plate(
             item=f"{item.lower().replace(' ', '_')}_{study.target}",
             title=f"{item}: accuracy against {' and '.join(names.values())}, {study.target}",
-            heading=_heading(study, origin, epochs),
+            heading=_heading(study, origin, tables.epochs(study)),
             alt=f"Mean accuracy on {study.target} against {' and '.join(names.values())}, a panel "
             "each, with intervals.",
             data=table,

@@ -65,6 +65,12 @@ def place(study: Study) -> str:
     return study.target if is_papers else f"{study.target} ({folds(study)})"
 
 
+def epochs(study: Study) -> str:
+    """How long the networks learned: under cross-entropy, then under the strategy's own loss."""
+    params = study.about["method"]["params"]
+    return f"{params['softmax_epochs']} + {params['ending_epochs']} epochs"
+
+
 def varied(study: Study) -> dict[str, str]:
     """The settings that a study gives several values, with the words for them."""
     table = study.tables["grid"]
@@ -137,7 +143,8 @@ def table_2(study: Study) -> Table:
         title=f"Table 2: accuracy of each strategy on {place(study)}, in per cent",
         rows=frame(rows, "strategy"),
         note="Mean over the folds; in brackets the 95 % interval that resamples speakers. UAR "
-        f"pools the test clips of all folds.{_input(study)}{_departed(study)}",
+        f"pools the test clips of all folds. Learned in {epochs(study)}."
+        f"{_input(study)}{_departed(study)}",
         stamps=(CHOSEN_ON_TEST, *sorted({stamp for stamp in guessed["stamps"] if stamp})),
     )
 
