@@ -82,6 +82,8 @@ def write(folder, stored, reference=None, **about):
                 "n_speakers": [30, 10],
                 "n_trials": [800, 100],
                 "untrained_eer": [0.4, np.nan],
+                "n_train_speakers": [70, 70],
+                "n_train_clips": [900, 900],
             }
         ),
         "trials": speaker_trials.binned(score, np.arange(800) < 200),
@@ -130,7 +132,7 @@ def test_the_ledger_has_each_claim_once_and_ours_where_it_was_computed(results):
     assert first.value == pytest.approx(40) and first.low < 40 < first.high
     assert (first.n_speakers, first.n_runs, first.differs) == (8, 4, "")
     last = found["ravdess", "S5 + emotion_triplet"]
-    assert last.value == pytest.approx(80) and "300 speakers" in last.differs
+    assert last.value == pytest.approx(80) and "70 speakers" in last.differs
     assert found["cremad", "human observers"].note == ledger.PEOPLE
     rest = [own for own in ours if own.corpus == "cremad" and "human" not in own.setting]
     assert all(own.value is None and "no recordings of cremad" in own.note for own in rest)
@@ -211,6 +213,7 @@ def test_the_section_sets_paper_beside_ours(results):
     assert alternatives.loc["neutral_positive", "minus the published"].startswith("10.0")
     speakers = section.tables[9]
     assert speakers.rows.loc["all", "before training"] == "40.0"
+    assert speakers.note.startswith("Learned from 70 speakers, 900 clips;")
     assert "adds 20.0 (20.0 to 20.0) points of UAR" in speakers.note
     wheel = section.tables[10].rows
     assert wheel.loc["neutral"].tolist() == ["neutral", "positive", "not placed"]

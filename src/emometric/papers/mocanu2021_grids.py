@@ -13,6 +13,7 @@ from emometric.papers.mocanu2021_tables import (
     panels,
     place,
     protocol,
+    taught,
 )
 from emometric.report.section import Table, estimate
 
@@ -98,6 +99,7 @@ def verification(studies: Sequence[Study]) -> list[Table]:
             "speakers": _count(row["n_speakers"]),
             "trials": _count(row["n_trials"]),
         }
+    n_speakers, n_clips = taught(told)
     gains = [
         f"On {place(study)} the start adds {estimate(row['difference'], row['low'], row['high'])} "
         f"points of UAR (S1 to S2, p = {row['p']:.4f})."
@@ -109,8 +111,8 @@ def verification(studies: Sequence[Study]) -> list[Table]:
         Table(
             title="Pre-training on speakers: verification of speakers not learned, in per cent",
             rows=frame(rows, "held out"),
-            note=f"Learned from {told.about['source']['n_speakers']} speakers, "
-            f"{told.about['source']['n_clips']} clips; none of them is tested. " + " ".join(gains),
+            note=f"Learned from {n_speakers} speakers, {n_clips} clips; none of them is tested. "
+            + " ".join(gains),
         )
     ]
 

@@ -121,7 +121,7 @@ def of_trials(studies: Sequence[Study], origin: str) -> list[Picture]:
     plate = Plate(
         item="verification",
         title="Does the start tell speakers apart?",
-        heading=heading(told, origin, f"{told.about['source']['n_speakers']} speakers learned"),
+        heading=heading(told, origin, f"{tables.taught(told)[0]} speakers learned"),
         alt="Histogram of the similarity of two utterances of one speaker, and of two speakers, "
         "who were not trained on.",
         data=data,

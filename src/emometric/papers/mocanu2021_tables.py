@@ -71,6 +71,14 @@ def epochs(study: Study) -> str:
     return f"{params['softmax_epochs']} + {params['ending_epochs']} epochs"
 
 
+def taught(study: Study) -> tuple[int, int]:
+    """Speakers and clips that the network of the start learned from; others chose its epoch."""
+    found, source = study.tables["verification"], study.about["source"]
+    if found.empty or "n_train_speakers" not in found:
+        return source["n_speakers"], source["n_clips"]
+    return int(found["n_train_speakers"].iloc[0]), int(found["n_train_clips"].iloc[0])
+
+
 def varied(study: Study) -> dict[str, str]:
     """The settings that a study gives several values, with the words for them."""
     table = study.tables["grid"]
@@ -239,7 +247,7 @@ def departures(study: Study, strategy: str) -> str:
         said.append(f"{n_clips} clips, the paper had {N_CLIPS[study.target]}")
     if params["valid_trains"]:
         said.append("validation speakers train too")
-    n_taught = about["source"]["n_speakers"]
+    n_taught, _ = taught(study)
     if strategy != "S1" and n_taught < VOXCELEB2_SPEAKERS:
         said.append(f"pre-trained on {n_taught} speakers at hand, the paper on VoxCeleb2")
     return "; ".join(said)
