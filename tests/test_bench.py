@@ -182,8 +182,11 @@ def in_process(monkeypatch):
 
 
 @pytest.mark.parametrize("feature", ["mfcc", "is09_moments"])
-def test_costs_of_a_whole_corpus(recordings, tmp_path, in_process, feature):
-    files = sample(recordings, 5)
+def test_costs_of_a_whole_corpus(recordings, tmp_path, in_process, monkeypatch, feature):
+    files, read_s, timed = sample(recordings, 5), [], corpus_cost._Case._read_s
+    monkeypatch.setattr(
+        corpus_cost._Case, "_read_s", lambda case: read_s.append(timed(case)) or read_s[-1]
+    )
     (cost,) = corpus_cost.measure(files, [feature], tmp_path, n_rounds=1, n_jobs=1)
     assert (cost.n_clips, cost.n_jobs) == (5, 1)
     assert cost.audio_s == pytest.approx(sum(soundfile.info(path).duration for path in files))
@@ -192,7 +195,8 @@ def test_costs_of_a_whole_corpus(recordings, tmp_path, in_process, feature):
     assert cost.store_bytes == sum(path.stat().st_size for path in files)
     assert cost.cache_files >= 3 and 0 < cost.cache_index_bytes < cost.cache_bytes
     assert (cost.store_index_bytes > 0) == (feature == "mfcc")
-    assert cost.read_gb_s > 0 and cost.start_s > 0 and cost.unchanged_s > 0
+    assert read_s[0] > 0 and cost.read_gb_s == pytest.approx(cost.store_bytes / read_s[0] / 1e9)
+    assert cost.start_s > 0 and cost.unchanged_s > 0
     # Of one round: each of the three is held against a start of its own.
     more = (cost.unchanged_more_s, cost.added_last_more_s, cost.added_first_more_s)
     whole = (cost.unchanged_s, cost.added_last_s, cost.added_first_s)

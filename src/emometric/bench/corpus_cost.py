@@ -41,8 +41,8 @@ class Cost:
     without start-up.
 
     peak_bytes: of all processes together, of which there were n_processes, while everything was
-    computed on all cores. read_gb_s: the store, ids and index included, into
-    memory, in 10^9 of its bytes a second; it was read before, so that the disk does not show.
+    computed on all cores. read_gb_s: the store, ids and index included, into memory, in 10^9 of its
+    bytes a second; it was read before, so that the disk does not show.
     """
 
     feature: str
@@ -173,10 +173,9 @@ class _Case:
     def _read_s(self) -> float:
         """Opening the store and reading all of it, after a first read, which nobody times."""
         folder = self.folder / "features"
+        read = partial(_read_frames, folder)
         if parts.load("features", self.feature).KIND == "functionals":
             read = partial(store.read_functionals, folder / "functionals.parquet")
-        else:
-            read = partial(_read_frames, folder)
         read()
         seconds = []
         for _ in range(_N_READS):
