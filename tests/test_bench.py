@@ -1,6 +1,9 @@
 """The bench: the same clips each time, turns that alternate, figures that follow from the times."""
 
+import contextlib
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +40,8 @@ def recordings(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(bench, "_LEAST_S", 0.0)  # each turn takes the clips once
+    for name in ("_LEAST_S", "_LEAST_STORED_S"):
+        monkeypatch.setattr(bench, name, 0.0)  # each turn takes the clips once
 
 
 def test_the_sample_is_spread_and_always_the_same(recordings):
@@ -82,20 +86,28 @@ def test_every_extractor_is_measured_against_its_plain_way(recordings):
 
 
 def test_figures_follow_from_the_times():
+    """Quotients are taken within a round: in the second of these the whole machine was slow."""
     timings = {
-        "librosa": [4.0, 9.0, 5.0],
-        bench.OURS: [2.5, 1.0, 2.0],
-        bench.OURS_ALL: [1.25, 1.0, 7.0],
-        bench.STORED: [8.0],
-        bench.STORED_ALL: [5.0],
+        "opensmile, process_file": [4.0, 40.0, 5.0],
+        "opensmile, process_files": [3.0, 18.0, 2.0],
+        bench.OURS: [2.0, 10.0, 2.0],
+        bench.OURS_ALL: [1.25, 6.0, 1.0],
+        bench.STORED: [8.0, 80.0, 10.0],
+        bench.STORED_ALL: [5.0, 40.0, 8.0],
     }
-    plain, ours, all_cores, stored, stored_all = bench._rows("mfcc", "file", timings, audio_s=100.0)
-    assert (plain.x_real_time, plain.ratio, plain.scaling) == (20.0, 1.0, None)
-    assert (ours.x_real_time, ours.ratio, ours.scaling) == (50.0, 2.5, None)
-    assert (all_cores.x_real_time, all_cores.ratio, all_cores.scaling) == (80.0, 4.0, 1.6)
-    assert (stored.ratio, stored.scaling) == (0.625, None)
-    assert (stored_all.ratio, stored_all.scaling) == (1.0, 1.6)
-    assert (ours.fastest_s, ours.slowest_s) == (1.0, 2.5)
+    plain, workers, ours, all_cores, stored, stored_all = bench._rows(
+        "is09", "file", timings, audio_s=100.0
+    )
+    assert (plain.x_real_time, plain.ratio, plain.ratio_range) == (20.0, 1.0, (1.0, 1.0))
+    assert (workers.ratio, workers.scaling, workers.of_workers) == (40 / 18, None, None)
+    assert (ours.x_real_time, ours.ratio, ours.ratio_range) == (50.0, 2.5, (2.0, 4.0))
+    assert (ours.scaling, ours.scaling_range, ours.of_workers) == (None, None, None)
+    assert (all_cores.x_real_time, all_cores.ratio) == (80.0, 5.0)
+    assert (all_cores.scaling, all_cores.scaling_range) == (10 / 6, (1.6, 2.0))
+    assert (all_cores.of_workers, all_cores.of_workers_range) == (2.4, (2.0, 3.0))
+    assert (stored.ratio, stored.scaling) == (0.5, None)
+    assert (stored_all.ratio, stored_all.scaling, stored_all.of_workers) == (0.8, 1.6, None)
+    assert (ours.fastest_s, ours.slowest_s) == (2.0, 10.0)
 
 
 def test_turns_alternate():
@@ -109,11 +121,13 @@ def test_turns_alternate():
 
 def test_short_turns_are_repeated_until_they_can_be_timed(monkeypatch):
     monkeypatch.setattr(bench, "_LEAST_S", 0.3)
+    monkeypatch.setattr(bench, "_LEAST_STORED_S", 0.5)
     clock = iter(np.arange(100) * 0.1)  # each look at it is 0.1 s later
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    laps = []
-    timings = bench._interleave({"a": laps.append}, 2)
-    assert laps == [1, 1, 3, 3, 3]  # one took 0.1 s, so a turn is three of them
+    laps = {"a": [], bench.STORED: []}
+    timings = bench._interleave({name: laps[name].append for name in laps}, 2)
+    # One took 0.1 s, so a turn is three of them, and five of those with workers that start late.
+    assert laps == {"a": [1, 1, 3, 3, 3], bench.STORED: [1, 1, 5, 5, 5]}
     np.testing.assert_allclose(timings["a"], 0.1 / 3)
 
 
@@ -176,7 +190,10 @@ def in_process(monkeypatch):
 
     def run(command, **_):
         assert command[1:3] == ["-m", "emometric.bench.one_run"]
-        one_run.main(json.loads(command[3]))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            one_run.main(json.loads(Path(command[3]).read_text()))
+        return subprocess.CompletedProcess(command, 0, printed.getvalue())
 
     monkeypatch.setattr(corpus_cost.subprocess, "run", run)
 
@@ -197,14 +214,57 @@ def test_costs_of_a_whole_corpus(recordings, tmp_path, in_process, monkeypatch, 
     assert (cost.store_index_bytes > 0) == (feature == "mfcc")
     assert read_s[0] > 0 and cost.read_gb_s == pytest.approx(cost.store_bytes / read_s[0] / 1e9)
     assert cost.start_s > 0 and cost.unchanged_s > 0
-    # Of one round: each of the three is held against a start of its own.
-    more = (cost.unchanged_more_s, cost.added_last_more_s, cost.added_first_more_s)
-    whole = (cost.unchanged_s, cost.added_last_s, cost.added_first_s)
-    starts = [one - other for one, other in zip(whole, more, strict=True)]
-    assert sorted(starts)[1] == pytest.approx(cost.start_s)
-    assert cost.added_share == pytest.approx(cost.added_last_more_s / cost.full_s)
+    for more, (least, most) in (
+        (cost.unchanged_more_s, cost.unchanged_more_interval),
+        (cost.added_last_more_s, cost.added_last_more_interval),
+        (cost.added_first_more_s, cost.added_first_more_interval),
+    ):
+        assert least <= more <= most
+    assert cost.added_last_more_s > 0 and cost.added_first_more_s > 0
+    assert cost.added_last_share == pytest.approx(cost.added_last_more_s / cost.full_s)
+    assert cost.added_first_share == pytest.approx(cost.added_first_more_s / cost.full_s)
     if cost.peak_bytes is not None:
         assert 30e6 < cost.peak_bytes < 1e9 and cost.n_processes == 1
+
+
+def test_little_work_is_held_against_none_in_turn(recordings, tmp_path, monkeypatch):
+    """Fifteen pairs of each kind, one before them; each wanted extraction has just its new clip."""
+    corpus = decode(sample(recordings, 4), tmp_path / "corpus", voiced=True)
+    case = corpus_cost._Case("mfcc", corpus, tmp_path, 1)
+    steps, n_computed, extract = [], [], one_run.extracting.extract_corpus
+
+    def counted(*arguments, **more):
+        done = extract(*arguments, **more)
+        n_computed.append(done.n_computed)
+        return done
+
+    def run(command, **_):
+        steps.extend(json.loads(Path(command[3]).read_text()))
+        for step in steps:
+            one_run._seconds(step)
+        # none takes 1 s, in the first pair 10; what is wanted another 2, 3 and 4 s
+        seconds = [[[9.0, 1.0, 3.0 + kind]] * 16 for kind in range(3)]
+        for pairs in seconds:
+            pairs[0] = [9.0, 10.0, 99.0]
+        return subprocess.CompletedProcess(command, 0, json.dumps(np.ravel(seconds).tolist()))
+
+    monkeypatch.setattr(one_run.extracting, "extract_corpus", counted)
+    monkeypatch.setattr(corpus_cost.subprocess, "run", run)
+    more = case._more_s()
+    assert {what: pairs.tolist() for what, pairs in more.items()} == {
+        "unchanged": [2.0] * 15,
+        "added_last": [3.0] * 15,
+        "added_first": [4.0] * 15,
+    }
+    assert len(steps) == 3 * 16 * 3
+    before, none, wanted = np.reshape(n_computed, (3, 16, 3)).T
+    assert before[0].tolist() == [4, 0, 0] and not before[1:].any() and not none.any()
+    np.testing.assert_array_equal(wanted, [[0, 1, 1]] * 16)
+
+
+def test_interval_of_a_median():
+    """Of 15 the 4th and the 12th: binomial tails of 1.8 % each, 5.9 % with the next inside."""
+    assert corpus_cost._interval([float(n) for n in range(1, 16)]) == (4.0, 12.0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no /proc")
@@ -230,7 +290,9 @@ def test_command_prints_the_costs(recordings, in_process, monkeypatch):
     assert told.exit_code == 0, told.output
     head, columns, row = told.output.splitlines()[-3:]
     assert head.startswith("3 clips, ") and columns.startswith("feature  start-up")
-    assert row.startswith("mfcc") and len(row.split()) == 15
+    cells = re.split(r"  +", row)
+    assert cells[0] == "mfcc" and len(cells) == len(re.split(r"  +", columns)) == 16
+    assert all(re.fullmatch(r"-?\d+ \(-?\d+ to -?\d+\)", cells[place]) for place in (4, 5, 7))
 
 
 def test_command_prints_a_table_and_json(recordings):
@@ -240,6 +302,7 @@ def test_command_prints_a_table_and_json(recordings):
     assert told.exit_code == 0, told.output
     head, columns, *rows = told.output.splitlines()
     assert head.startswith("2 clips, 1 s; medians of 1 rounds; 1 processes are all cores; load ")
+    assert "1.00 (1.00 to 1.00)" in rows[0]
     assert columns.split()[:3] == ["feature", "from", "way"] and len(rows) == 5
     told = runner.invoke(cli_bench.app, [*arguments, "--feature", "log_mel", "--json"])
     found = json.loads(told.output)

@@ -1,7 +1,9 @@
 """What a feature of a whole corpus costs: extraction, one clip more, nothing new, memory, disk.
 
-Each time is that of a process of its own, from its start to its end, as a stage has it; the median
-of some rounds. "Start-up" is the same with no clip. What the disk holds in its cache is warm.
+A whole run is timed as a process of its own, from its start to its end, as a stage has it; the
+median of some rounds. "Start-up" is the same with no clip. What little work takes beyond start-up
+is less than one start differs from the next: it is timed within one process, whose libraries are
+loaded, in turn with an extraction of no clip. What the disk holds in its cache is warm.
 """
 
 import json
@@ -19,6 +21,7 @@ import joblib
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy import stats
 
 from emometric.base import parts
 from emometric.base.errors import ParameterError
@@ -27,6 +30,8 @@ from emometric.storage import store
 
 _HOUR_S = 3600.0
 _N_READS = 15
+_N_PAIRS = 15  # turns of little work, each with one of none
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +39,10 @@ class Cost:
     """Costs of one feature of one corpus.
 
     Seconds: start_s with no clip; full_s with an empty cache on all cores, full_one_core_s on one;
-    unchanged_s when all is there already; added_last_s and added_first_s when one clip is new and
-    comes behind or before all others. Each of these three is timed just after a start of its own,
-    and what it takes longer than that is unchanged_more_s, added_last_more_s, added_first_more_s.
-    added_share: added_last_more_s / full_s. core_s_per_hour: of one core for an hour of speech,
-    without start-up.
+    unchanged_s when all is there already. Beyond start-up, medians of 15 pairs with 95 % intervals:
+    unchanged_more_s; added_last_more_s and added_first_more_s when one clip is new and comes behind
+    or before all others. added_last_share, added_first_share: these two of full_s. core_s_per_hour:
+    of one core for an hour of speech, without start-up.
 
     peak_bytes: of all processes together, of which there were n_processes, while everything was
     computed on all cores. read_gb_s: the store, ids and index included, into memory, in 10^9 of its
@@ -53,12 +57,14 @@ class Cost:
     full_s: float
     full_one_core_s: float
     unchanged_s: float
-    added_last_s: float
-    added_first_s: float
     unchanged_more_s: float
+    unchanged_more_interval: tuple[float, float]
     added_last_more_s: float
+    added_last_more_interval: tuple[float, float]
+    added_last_share: float
     added_first_more_s: float
-    added_share: float
+    added_first_more_interval: tuple[float, float]
+    added_first_share: float
     core_s_per_hour: float
     peak_bytes: int | None
     n_processes: int
@@ -96,46 +102,36 @@ class _Case:
 
     def cost(self, n_rounds: int) -> Cost:
         """All costs; full runs last as long as they do, so that a round may take minutes."""
-        table = pq.read_table(self.corpus.manifest)
-        none = self._manifest("none", table[:0])
-        times: dict[str, list[float]] = {}
-
-        def timed(what: str, manifest: Path, n_jobs: int) -> None:
-            times.setdefault(what, []).append(self._timed(manifest, n_jobs))
-
-        def after_a_start(what: str, manifest: Path) -> None:
-            times.setdefault("start", []).append(self._timed(none, self.n_jobs, "nothing"))
-            timed(what, manifest, self.n_jobs)
-            more = times[what][-1] - times["start"][-1]
-            times.setdefault(f"{what}_more", []).append(more)
-
-        for number in range(n_rounds):
+        everything, none = self._step(self.corpus.manifest), self._none()
+        times: list[dict[str, float]] = []
+        for _ in range(n_rounds):
             self._clear()
-            timed("full_one_core", self.corpus.manifest, 1)
+            one_core = self._timed({**everything, "n_jobs": 1})
             self._clear()
-            timed("full", self.corpus.manifest, self.n_jobs)
-            after_a_start("unchanged", self.corpus.manifest)
-            for place, rest in (("last", table[:-1]), ("first", table[1:])):
-                self._timed(self._manifest("rest", rest), self.n_jobs)
-                clip = table[-1:] if place == "last" else table[:1]
-                new = clip.set_column(
-                    clip.schema.get_field_index("content"), "content",
-                    pa.array([f"never seen, {place} {number}"]),
-                )  # fmt: skip
-                both = [rest, new] if place == "last" else [new, rest]
-                after_a_start(f"added_{place}", self._manifest("more", pa.concat_tables(both)))
-        median = {f"{what}_s": statistics.median(seconds) for what, seconds in times.items()}
+            times.append(
+                {
+                    "full_one_core_s": one_core,
+                    "full_s": self._timed(everything),
+                    "unchanged_s": self._timed(everything),
+                    "start_s": self._timed(none),
+                }
+            )
+        median = {what: statistics.median(one[what] for one in times) for what in times[0]}
+        more = self._more_s()
         self._clear()
-        _, peak_bytes, n_processes = memory.peak(self._command(self.corpus.manifest, self.n_jobs))
+        _, peak_bytes, n_processes = memory.peak(self._command([everything]))
         hours = self.corpus.audio_s / _HOUR_S
         stored = _disk("store", self.folder / "features", "index.parquet")
         return Cost(
             feature=self.feature,
-            n_clips=len(table),
+            n_clips=pq.read_metadata(self.corpus.manifest).num_rows,
             audio_s=self.corpus.audio_s,
             n_jobs=self.n_jobs,
             **median,
-            added_share=median["added_last_more_s"] / median["full_s"],
+            **{f"{what}_more_s": statistics.median(pairs) for what, pairs in more.items()},
+            **{f"{what}_more_interval": _interval(pairs) for what, pairs in more.items()},
+            added_last_share=statistics.median(more["added_last"]) / median["full_s"],
+            added_first_share=statistics.median(more["added_first"]) / median["full_s"],
             core_s_per_hour=(median["full_one_core_s"] - median["start_s"]) / hours,
             peak_bytes=peak_bytes,
             n_processes=n_processes,
@@ -144,22 +140,56 @@ class _Case:
             read_gb_s=stored["store_bytes"] / self._read_s() / 1e9,
         )
 
-    def _timed(self, manifest: Path, n_jobs: int, folder: str = "features") -> float:
-        command = self._command(manifest, n_jobs, folder)
-        began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - began
+    def _more_s(self) -> dict[str, np.ndarray]:
+        """Nothing new; one clip more, behind all others or before them: seconds beyond none's."""
+        table = pq.read_table(self.corpus.manifest)
+        content = table.schema.get_field_index("content")
+        kinds = {
+            "unchanged": (table, table[:0]),
+            "added_last": (table[:-1], table[-1:]),
+            "added_first": (table[1:], table[:1]),
+        }
+        none, steps = self._none(), []
+        for what, (before, clip) in kinds.items():
+            there = self._step(self._manifest(f"{what} before", before))
+            for number in range(_N_PAIRS + 1):
+                audio = pa.array([f"never heard, {what} {number}"] * len(clip), pa.string())
+                new = clip.set_column(content, "content", audio)
+                after = pa.concat_tables([before, new]).sort_by("id")
+                wanted = self._step(self._manifest(f"{what} {number}", after))
+                steps += [there, none, wanted]
+        command = self._command(steps)
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        _, none_s, wanted_s = np.reshape(json.loads(printed), (len(kinds), _N_PAIRS + 1, 3)).T
+        # The first pair loads what is loaded late, and does not count.
+        return dict(zip(kinds, (wanted_s - none_s)[1:].T, strict=True))
 
-    def _command(self, manifest: Path, n_jobs: int, folder: str = "features") -> list[str]:
-        wanted = {
+    def _none(self) -> dict:
+        nothing = pq.read_table(self.corpus.manifest)[:0]
+        return self._step(self._manifest("none", nothing), "nothing")
+
+    def _step(self, manifest: Path, folder: str = "features") -> dict:
+        """An extraction as `one_run` takes it."""
+        return {
             "feature": self.feature,
             "manifest": str(manifest),
             "clips": str(self.corpus.clips),
             "folder": str(self.folder / folder),
             "cache": str(self.folder / "cache"),
-            "n_jobs": n_jobs,
+            "n_jobs": self.n_jobs,
         }
-        return [sys.executable, "-m", "emometric.bench.one_run", json.dumps(wanted)]
+
+    def _command(self, steps: Sequence[dict]) -> list[str]:
+        path = self.folder / "steps.json"
+        path.write_text(json.dumps(steps))
+        return [sys.executable, "-m", "emometric.bench.one_run", str(path)]
+
+    def _timed(self, step: dict) -> float:
+        """A process with one extraction, from its start to its end."""
+        command = self._command([step])
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
 
     def _manifest(self, name: str, rows: pa.Table) -> Path:
         path = self.folder / f"{name}.parquet"
@@ -183,6 +213,12 @@ class _Case:
             read()
             seconds.append(time.perf_counter() - began)
         return statistics.median(seconds)
+
+
+def _interval(seconds: Sequence[float]) -> tuple[float, float]:
+    """95 % of the median."""
+    found = stats.quantile_test(seconds, p=0.5).confidence_interval(_CONFIDENCE)
+    return float(found.low), float(found.high)
 
 
 def _read_frames(folder: Path) -> list[np.ndarray]:

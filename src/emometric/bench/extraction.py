@@ -8,6 +8,8 @@ Who is compared, for each feature, on the same recordings:
 - What has no plain way in Python (modulation): ours alone.
 - "Stored", from decoded clips: all of `extracting.extract_corpus`, which begins with an empty clip
   cache and ends with that and a feature store on the disk. No plain way writes anything.
+Two ways are compared round by round, turn against turn: what slows the machine for a while slows
+both. The median of these quotients counts, and their range stands beside it.
 Silence is kept on both sides. "One core": everything in this process, BLAS with one thread. "All
 cores": joblib's processes, each with one thread, started and warm, as extraction has them after a
 second, in tasks as large as extraction's; the values stay with the workers, as they do there.
@@ -49,6 +51,7 @@ STARTS = ("decoded", "file")
 OURS, OURS_ALL = "emometric, one core", "emometric, all cores"
 STORED, STORED_ALL = "emometric stored, one core", "emometric stored, all cores"
 _LEAST_S = 1.5  # a turn that is shorter takes the clips several times
+_LEAST_STORED_S = 6.0  # of a corpus that is extracted sooner, workers see little: they start late
 _TASKS = 16  # for each process, as in `extraction`
 
 
@@ -56,9 +59,10 @@ _TASKS = 16  # for each process, as in `extraction`
 class Row:
     """One way to extract one feature.
 
-    x_real_time: seconds of audio for each second, at the median round; ratio: to the first row of
-    its feature and start, which is the plain way where there is one; scaling: all cores against one
-    core of the same, None elsewhere.
+    x_real_time: seconds of audio for each second, at the median round. How many times as fast it
+    is: ratio, as the first row of its feature and start, which is the plain way where there is one;
+    scaling, on all cores as on one; of_workers, on all cores as openSMILE's own workers. None where
+    it means nothing. Each is the median of the rounds' quotients; its range: least and most.
     """
 
     feature: str
@@ -66,7 +70,11 @@ class Row:
     way: str
     x_real_time: float
     ratio: float
+    ratio_range: tuple[float, float]
     scaling: float | None
+    scaling_range: tuple[float, float] | None
+    of_workers: float | None
+    of_workers_range: tuple[float, float] | None
     median_s: float
     fastest_s: float
     slowest_s: float
@@ -91,14 +99,13 @@ def features(
     """Time the extractors of these names on these recordings.
 
     In each round every way to extract a feature has one turn; who is first changes from round to
-    round. The median of the rounds counts. n_jobs: of "all cores", joblib's meaning.
+    round. n_jobs: of "all cores", joblib's meaning.
     """
     if n_rounds < 1:
         raise ParameterError(f"rounds is {n_rounds}; write a whole number from 1.")
     n_jobs = joblib.effective_n_jobs(n_jobs)
     load_before = os.getloadavg()[0]
     with (
-        tempfile.TemporaryDirectory() as folder,
         threadpoolctl.threadpool_limits(1),
         joblib.parallel_config(backend="loky", inner_max_num_threads=1),
     ):
@@ -107,8 +114,9 @@ def features(
         rows: list[Row] = []
         for name in names:
             for start in STARTS:
-                task = _Task(name, start, tuple(files), waveforms, Path(folder))
-                timings = _interleave(_ways(task, n_jobs), n_rounds)
+                with tempfile.TemporaryDirectory() as folder:
+                    task = _Task(name, start, tuple(files), waveforms, Path(folder))
+                    timings = _interleave(_ways(task, n_jobs), n_rounds)
                 rows += _rows(name, start, timings, audio_s)
     return Bench(
         n_clips=len(files),
@@ -217,7 +225,8 @@ def _interleave(ways: dict[str, Way], n_rounds: int) -> dict[str, list[float]]:
     n_laps = {}
     for name, way in ways.items():
         _turn_s(way, 1)  # warm: imports, tables, the files in memory
-        n_laps[name] = max(1, round(_LEAST_S / _turn_s(way, 1)))
+        least_s = _LEAST_STORED_S if name in (STORED, STORED_ALL) else _LEAST_S
+        n_laps[name] = max(1, round(least_s / _turn_s(way, 1)))
         _turn_s(way, n_laps[name])  # and workers, which a short turn does without
     timings: dict[str, list[float]] = {name: [] for name in ways}
     order = list(ways)
@@ -238,20 +247,39 @@ def _turn_s(way: Way, n_laps: int) -> float:
 
 
 def _rows(feature: str, start: str, timings: dict[str, list[float]], audio_s: float) -> list[Row]:
-    medians = {way: statistics.median(seconds) for way, seconds in timings.items()}
+    first = next(iter(timings), None)
     alone = {OURS_ALL: OURS, STORED_ALL: STORED}
-    first = next(iter(medians.values()), None)
-    return [
-        Row(
-            feature=feature,
-            start=start,
-            way=way,
-            x_real_time=audio_s / medians[way],
-            ratio=first / medians[way],
-            scaling=medians[alone[way]] / medians[way] if way in alone else None,
-            median_s=medians[way],
-            fastest_s=min(seconds),
-            slowest_s=max(seconds),
+    rows = []
+    for way, seconds in timings.items():
+        ratio, ratio_range = _quotient(timings, first, way)
+        scaling, scaling_range = _quotient(timings, alone.get(way), way)
+        workers = plain_ways.OPENSMILE_WORKERS if way == OURS_ALL else None
+        of_workers, of_workers_range = _quotient(timings, workers, way)
+        rows.append(
+            Row(
+                feature=feature,
+                start=start,
+                way=way,
+                x_real_time=audio_s / statistics.median(seconds),
+                ratio=ratio,
+                ratio_range=ratio_range,
+                scaling=scaling,
+                scaling_range=scaling_range,
+                of_workers=of_workers,
+                of_workers_range=of_workers_range,
+                median_s=statistics.median(seconds),
+                fastest_s=min(seconds),
+                slowest_s=max(seconds),
+            )
         )
-        for way, seconds in timings.items()
-    ]
+    return rows
+
+
+def _quotient(
+    timings: dict[str, list[float]], slow: str | None, fast: str
+) -> tuple[float, tuple[float, float]] | tuple[None, None]:
+    """How many times as fast as another way: median and range of the rounds; None without it."""
+    if slow not in timings:
+        return None, None
+    rounds = [one / other for one, other in zip(timings[slow], timings[fast], strict=True)]
+    return statistics.median(rounds), (min(rounds), max(rounds))

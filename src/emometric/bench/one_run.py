@@ -1,27 +1,37 @@
-"""One extraction in a process of its own: `python -m emometric.bench.one_run` and a JSON object."""
+"""Extractions in a process of their own: `python -m emometric.bench.one_run STEPS.json`."""
 
 import json
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from emometric.base import console, parts
 from emometric.extraction import extracting, workers
 
 
-def main(wanted: dict) -> None:
-    """Extract; wanted: feature, manifest, clips, folder, cache, and n_jobs (0: all cores)."""
+def main(steps: Sequence[dict]) -> None:
+    """Extract, one after the other; prints the seconds of each as a JSON list.
+
+    A step: feature, manifest, clips, folder, cache, and n_jobs (0: all cores).
+    """
+    print(json.dumps([_seconds(step) for step in steps]))
+
+
+def _seconds(step: dict) -> float:
+    began = time.perf_counter()
     with workers.use() as n_cores:
-        done = extracting.extract_corpus(
-            wanted["feature"],
-            parts.load("features", wanted["feature"]).Params(),
-            Path(wanted["manifest"]),
-            Path(wanted["clips"]),
-            Path(wanted["folder"]),
-            cache_folder=Path(wanted["cache"]),
-            n_jobs=wanted["n_jobs"] or n_cores,
+        extracting.extract_corpus(
+            step["feature"],
+            parts.load("features", step["feature"]).Params(),
+            Path(step["manifest"]),
+            Path(step["clips"]),
+            Path(step["folder"]),
+            cache_folder=Path(step["cache"]),
+            n_jobs=step["n_jobs"] or n_cores,
         )
-    print(json.dumps({"n_clips": done.n_clips, "n_computed": done.n_computed}))
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":
-    console.main(lambda: main(json.loads(sys.argv[1])))
+    console.main(lambda: main(json.loads(Path(sys.argv[1]).read_text())))

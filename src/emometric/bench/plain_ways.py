@@ -12,6 +12,8 @@ from emometric.sound import audio
 # Extract a feature of all recordings, so many times; what it gives, if it can be called, clears up.
 Way = Callable[[int], object]
 
+OPENSMILE_WORKERS = "opensmile, process_files"
+
 
 def opensmile_ways(feature_set: str, files: Sequence[Path], n_jobs: int) -> dict[str, Way]:
     """`process_file` in a loop, and `process_files` with n_jobs workers where that is several.
@@ -30,7 +32,7 @@ def opensmile_ways(feature_set: str, files: Sequence[Path], n_jobs: int) -> dict
         ]
     }
     if n_jobs > 1:
-        ways["opensmile, process_files"] = lambda n_laps: several.process_files(paths * n_laps)
+        ways[OPENSMILE_WORKERS] = lambda n_laps: several.process_files(paths * n_laps)
     return ways
 
 

@@ -45,7 +45,10 @@ def features(
     jobs: Jobs = -1,
     as_json: AsJson = False,
 ) -> None:
-    """Time every extractor on recordings, per core and with all cores."""
+    """Time every extractor on recordings, per core and with all cores.
+
+    In brackets: range of the rounds. All extractors together take a quarter of an hour.
+    """
     from emometric.bench import extraction, recordings  # half a second: no other command waits
 
     where = _recordings(folder, root)
@@ -164,31 +167,40 @@ def _text(found: "Bench") -> str:
         f"{found.n_jobs} processes are all cores; load {found.load_before:.1f} before, "
         f"{found.load_after:.1f} after"
     )
-    lines = [("feature", "from", "way", "x real time", "ratio", "of one core")]
-    for row in found.rows:
-        scaling = "" if row.scaling is None else f"{row.scaling:.2f}"
-        speed = f"{row.x_real_time:.0f}"
-        lines.append((row.feature, row.start, row.way, speed, f"{row.ratio:.2f}", scaling))
+    lines = [("feature", "from", "way", "x real time", "ratio", "of one core", "of workers")]
+    lines += [
+        (row.feature, row.start, row.way, f"{row.x_real_time:.0f}",
+         _with_range(row.ratio, row.ratio_range), _with_range(row.scaling, row.scaling_range),
+         _with_range(row.of_workers, row.of_workers_range))
+        for row in found.rows
+    ]  # fmt: skip
     return "\n".join([head, *_aligned(lines, n_left=3)])
+
+
+def _with_range(median: float | None, both: tuple[float, float] | None) -> str:
+    return "" if median is None else f"{median:.2f} ({both[0]:.2f} to {both[1]:.2f})"
 
 
 def _cost_text(found: Sequence["Cost"], n_rounds: int) -> str:
     first = found[0]
     head = (
         f"{first.n_clips} clips, {first.audio_s:.0f} s; medians of {n_rounds} rounds; "
-        f"{first.n_jobs} processes are all cores; seconds of whole processes, start-up among them"
+        f"{first.n_jobs} processes are all cores; seconds of whole processes, start-up among them; "
+        "of nothing new and of one clip more ms beyond it (95 %), and percent of all cores"
     )
     lines = [("feature", "start-up", "one core", "all cores", "nothing new", "one more, last",
-              "first", "share", "s/h and core", "peak MB", "cache MB", "files", "store MB", "files",
-              "read GB/s")]  # fmt: skip
+              "%", "first", "%", "s/h and core", "peak MB", "cache MB", "files", "store MB",
+              "files", "read GB/s")]  # fmt: skip
     for one in found:
-        seconds = (one.start_s, one.full_one_core_s, one.full_s, one.unchanged_s,
-                   one.added_last_s, one.added_first_s)  # fmt: skip
         lines.append(
             (
                 one.feature,
-                *(f"{each:.2f}" for each in seconds),
-                f"{one.added_share:.1%}",
+                *(f"{each:.2f}" for each in (one.start_s, one.full_one_core_s, one.full_s)),
+                _in_ms(one.unchanged_more_s, one.unchanged_more_interval),
+                _in_ms(one.added_last_more_s, one.added_last_more_interval),
+                f"{100 * one.added_last_share:.1f}",
+                _in_ms(one.added_first_more_s, one.added_first_more_interval),
+                f"{100 * one.added_first_share:.1f}",
                 f"{one.core_s_per_hour:.1f}",
                 "?" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f}",
                 f"{one.cache_bytes / 1e6:.1f}",
@@ -199,6 +211,10 @@ def _cost_text(found: Sequence["Cost"], n_rounds: int) -> str:
             )
         )
     return "\n".join([head, *_aligned(lines, n_left=1)])
+
+
+def _in_ms(seconds: float, interval: tuple[float, float]) -> str:
+    return f"{1e3 * seconds:.0f} ({1e3 * interval[0]:.0f} to {1e3 * interval[1]:.0f})"
 
 
 def _aligned(lines: list[tuple[str, ...]], n_left: int) -> list[str]:
