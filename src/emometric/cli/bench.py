@@ -167,7 +167,8 @@ def _text(found: "Bench") -> str:
         f"{found.n_jobs} processes are all cores; load {found.load_before:.1f} before, "
         f"{found.load_after:.1f} after"
     )
-    lines = [("feature", "from", "way", "x real time", "ratio", "of one core", "of workers")]
+    lines = [("feature", "from", "way", "x real time", "ratio", "of one core",
+              "of process_files")]  # fmt: skip
     lines += [
         (row.feature, row.start, row.way, f"{row.x_real_time:.0f}",
          _with_range(row.ratio, row.ratio_range), _with_range(row.scaling, row.scaling_range),
