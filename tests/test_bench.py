@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from typer.testing import CliRunner
 
 from emometric.base import parts
 from emometric.base.errors import AudioError, ParameterError, PipelineError
-from emometric.bench import corpus_cost, memory, one_run, plain_ways
+from emometric.bench import corpus_cost, memory, one_process, plain_ways
 from emometric.bench import extraction as bench
 from emometric.bench.recordings import decode, sample
 from emometric.cli import bench as cli_bench
@@ -124,10 +125,17 @@ def test_short_turns_are_repeated_until_they_can_be_timed(monkeypatch):
     monkeypatch.setattr(bench, "_LEAST_STORED_S", 0.5)
     clock = iter(np.arange(100) * 0.1)  # each look at it is 0.1 s later
     monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    laps = {"a": [], bench.STORED: []}
-    timings = bench._interleave({name: laps[name].append for name in laps}, 2)
-    # One took 0.1 s, so a turn is three of them, and five of those with workers that start late.
-    assert laps == {"a": [1, 1, 3, 3, 3], bench.STORED: [1, 1, 5, 5, 5]}
+    laps = {"a": [], bench.STORED: [], bench.STORED_ALL: []}
+
+    def stored_all(n_laps):
+        laps[bench.STORED_ALL].append(n_laps)
+        monkeypatch.setattr(bench, "_LEAST_STORED_S", 99.0)  # does not matter any more
+
+    ways = {name: laps[name].append for name in laps}
+    timings = bench._interleave({**ways, bench.STORED_ALL: stored_all}, 2)
+    # One took 0.1 s, so that a turn is three of them, or five; the same corpus on one core and all.
+    five = [1, 1, 5, 5, 5]
+    assert laps == {"a": [1, 1, 3, 3, 3], bench.STORED: five, bench.STORED_ALL: five}
     np.testing.assert_allclose(timings["a"], 0.1 / 3)
 
 
@@ -189,10 +197,10 @@ def in_process(monkeypatch):
     """Runs that are timed happen here; the one whose memory is measured stays what it is."""
 
     def run(command, **_):
-        assert command[1:3] == ["-m", "emometric.bench.one_run"]
+        assert command[1:3] == ["-m", "emometric.bench.one_process"]
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            one_run.main(json.loads(Path(command[3]).read_text()))
+            one_process.main(json.loads(Path(command[3]).read_text()))
         return subprocess.CompletedProcess(command, 0, printed.getvalue())
 
     monkeypatch.setattr(corpus_cost.subprocess, "run", run)
@@ -221,17 +229,18 @@ def test_costs_of_a_whole_corpus(recordings, tmp_path, in_process, monkeypatch, 
     ):
         assert least <= more <= most
     assert cost.added_last_more_s > 0 and cost.added_first_more_s > 0
-    assert cost.added_last_share == pytest.approx(cost.added_last_more_s / cost.full_s)
-    assert cost.added_first_share == pytest.approx(cost.added_first_more_s / cost.full_s)
+    work_s = cost.full_s - cost.start_s
+    assert cost.added_last_share == pytest.approx(cost.added_last_more_s / work_s)
+    assert cost.added_first_share == pytest.approx(cost.added_first_more_s / work_s)
     if cost.peak_bytes is not None:
         assert 30e6 < cost.peak_bytes < 1e9 and cost.n_processes == 1
 
 
-def test_little_work_is_held_against_none_in_turn(recordings, tmp_path, monkeypatch):
-    """Fifteen pairs of each kind, one before them; each wanted extraction has just its new clip."""
+def test_little_work_is_held_against_none_in_the_same_process(recordings, tmp_path, monkeypatch):
+    """Fifteen processes of each kind, in each one extraction that has just its new clip to do."""
     corpus = decode(sample(recordings, 4), tmp_path / "corpus", voiced=True)
-    case = corpus_cost._Case("mfcc", corpus, tmp_path, 1)
-    steps, n_computed, extract = [], [], one_run.extracting.extract_corpus
+    monkeypatch.setattr(corpus_cost, "_N_PROCESSES", 3)
+    n_computed, places, extract = [], [], one_process.extracting.extract_corpus
 
     def counted(*arguments, **more):
         done = extract(*arguments, **more)
@@ -239,31 +248,33 @@ def test_little_work_is_held_against_none_in_turn(recordings, tmp_path, monkeypa
         return done
 
     def run(command, **_):
-        steps.extend(json.loads(Path(command[3]).read_text()))
+        steps = json.loads(Path(command[3]).read_text())
+        n_computed.append("process")
         for step in steps:
-            one_run._seconds(step)
-        # none takes 1 s, in the first pair 10; what is wanted another 2, 3 and 4 s
-        seconds = [[[9.0, 1.0, 3.0 + kind]] * 16 for kind in range(3)]
-        for pairs in seconds:
-            pairs[0] = [9.0, 10.0, 99.0]
-        return subprocess.CompletedProcess(command, 0, json.dumps(np.ravel(seconds).tolist()))
+            one_process._seconds(step)
+        if len(steps) == 4:
+            contents = pq.read_table(steps[2]["manifest"])["content"].to_pylist()
+            places.append([at for at, one in enumerate(contents) if one.startswith("never")])
+        # Libraries take 10 s, none 1 s, and what is wanted as many more as processes were before.
+        seconds = [10.0, 1.0, 1.0 + len(places), 99.0][: len(steps)]
+        return subprocess.CompletedProcess(command, 0, json.dumps(seconds))
 
-    monkeypatch.setattr(one_run.extracting, "extract_corpus", counted)
+    monkeypatch.setattr(one_process.extracting, "extract_corpus", counted)
     monkeypatch.setattr(corpus_cost.subprocess, "run", run)
-    more = case._more_s()
-    assert {what: pairs.tolist() for what, pairs in more.items()} == {
-        "unchanged": [2.0] * 15,
-        "added_last": [3.0] * 15,
-        "added_first": [4.0] * 15,
+    assert corpus_cost._Case("mfcc", corpus, tmp_path, 1)._more_s() == {
+        "unchanged": [1.0, 2.0, 3.0],
+        "added_last": [4.0, 5.0, 6.0],
+        "added_first": [7.0, 8.0, 9.0],
     }
-    assert len(steps) == 3 * 16 * 3
-    before, none, wanted = np.reshape(n_computed, (3, 16, 3)).T
-    assert before[0].tolist() == [4, 0, 0] and not before[1:].any() and not none.any()
-    np.testing.assert_array_equal(wanted, [[0, 1, 1]] * 16)
+    assert places == [[]] * 3 + [[3]] * 3 + [[0]] * 3
+    pairs = ["process", 0, 0, 1, 0] * 3
+    assert n_computed == [
+        *["process", 4, *["process", 0, 0, 0, 0] * 3], "process", 0, *pairs, "process", 0, *pairs
+    ]  # fmt: skip
 
 
 def test_interval_of_a_median():
-    """Of 15 the 4th and the 12th: binomial tails of 1.8 % each, 5.9 % with the next inside."""
+    """Of 15 the 4th and the 12th: 1.8 % are left out on each side, 5.9 % by the next inside."""
     assert corpus_cost._interval([float(n) for n in range(1, 16)]) == (4.0, 12.0)
 
 

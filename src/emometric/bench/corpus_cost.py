@@ -2,8 +2,9 @@
 
 A whole run is timed as a process of its own, from its start to its end, as a stage has it; the
 median of some rounds. "Start-up" is the same with no clip. What little work takes beyond start-up
-is less than one start differs from the next: it is timed within one process, whose libraries are
-loaded, in turn with an extraction of no clip. What the disk holds in its cache is warm.
+is less than one start differs from the next: such a process extracts no clip twice before, and the
+work is held against the second, so that what is loaded late with it counts. What the disk holds in
+its cache is warm.
 """
 
 import json
@@ -27,10 +28,11 @@ from emometric.base import parts
 from emometric.base.errors import ParameterError
 from emometric.bench import memory, recordings
 from emometric.storage import store
+from emometric.storage.clip import MANIFEST_SCHEMA
 
 _HOUR_S = 3600.0
 _N_READS = 15
-_N_PAIRS = 15  # turns of little work, each with one of none
+_N_PROCESSES = 15  # that do little work, of each kind
 _CONFIDENCE = 0.95
 
 
@@ -39,10 +41,10 @@ class Cost:
     """Costs of one feature of one corpus.
 
     Seconds: start_s with no clip; full_s with an empty cache on all cores, full_one_core_s on one;
-    unchanged_s when all is there already. Beyond start-up, medians of 15 pairs with 95 % intervals:
-    unchanged_more_s; added_last_more_s and added_first_more_s when one clip is new and comes behind
-    or before all others. added_last_share, added_first_share: these two of full_s. core_s_per_hour:
-    of one core for an hour of speech, without start-up.
+    unchanged_s when all is there already. Beyond start-up, medians of 15 processes with their 95 %
+    intervals: unchanged_more_s; added_last_more_s and added_first_more_s when one clip is new and
+    comes behind or before all others. added_last_share, added_first_share: these two of full_s,
+    start-up left out there, too. core_s_per_hour: of one core for an hour of speech, likewise.
 
     peak_bytes: of all processes together, of which there were n_processes, while everything was
     computed on all cores. read_gb_s: the store, ids and index included, into memory, in 10^9 of its
@@ -117,6 +119,7 @@ class _Case:
                 }
             )
         median = {what: statistics.median(one[what] for one in times) for what in times[0]}
+        work_s = median["full_s"] - median["start_s"]
         more = self._more_s()
         self._clear()
         _, peak_bytes, n_processes = memory.peak(self._command([everything]))
@@ -130,8 +133,8 @@ class _Case:
             **median,
             **{f"{what}_more_s": statistics.median(pairs) for what, pairs in more.items()},
             **{f"{what}_more_interval": _interval(pairs) for what, pairs in more.items()},
-            added_last_share=statistics.median(more["added_last"]) / median["full_s"],
-            added_first_share=statistics.median(more["added_first"]) / median["full_s"],
+            added_last_share=statistics.median(more["added_last"]) / work_s,
+            added_first_share=statistics.median(more["added_first"]) / work_s,
             core_s_per_hour=(median["full_one_core_s"] - median["start_s"]) / hours,
             peak_bytes=peak_bytes,
             n_processes=n_processes,
@@ -140,8 +143,9 @@ class _Case:
             read_gb_s=stored["store_bytes"] / self._read_s() / 1e9,
         )
 
-    def _more_s(self) -> dict[str, np.ndarray]:
-        """Nothing new; one clip more, behind all others or before them: seconds beyond none's."""
+    def _more_s(self) -> dict[str, list[float]]:
+        """Seconds beyond an extraction of no clip, of each process: unchanged, added_last (one clip
+        more, behind all others), added_first (before them)."""
         table = pq.read_table(self.corpus.manifest)
         content = table.schema.get_field_index("content")
         kinds = {
@@ -149,27 +153,26 @@ class _Case:
             "added_last": (table[:-1], table[-1:]),
             "added_first": (table[1:], table[:1]),
         }
-        none, steps = self._none(), []
+        none = self._none()
+        found: dict[str, list[float]] = {}
         for what, (before, clip) in kinds.items():
-            there = self._step(self._manifest(f"{what} before", before))
-            for number in range(_N_PAIRS + 1):
-                audio = pa.array([f"never heard, {what} {number}"] * len(clip), pa.string())
-                new = clip.set_column(content, "content", audio)
+            there = self._step(self._manifest("before", before))
+            self._seconds([there])
+            found[what] = []
+            for number in range(_N_PROCESSES):
+                contents = pa.array([f"never heard, {what} {number}"] * len(clip), pa.string())
+                new = clip.set_column(content, "content", contents)
                 after = pa.concat_tables([before, new]).sort_by("id")
-                wanted = self._step(self._manifest(f"{what} {number}", after))
-                steps += [there, none, wanted]
-        command = self._command(steps)
-        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        _, none_s, wanted_s = np.reshape(json.loads(printed), (len(kinds), _N_PAIRS + 1, 3)).T
-        # The first pair loads what is loaded late, and does not count.
-        return dict(zip(kinds, (wanted_s - none_s)[1:].T, strict=True))
+                wanted = self._step(self._manifest("after", after))
+                _, none_s, wanted_s, _ = self._seconds([none, none, wanted, there])
+                found[what].append(wanted_s - none_s)
+        return found
 
     def _none(self) -> dict:
-        nothing = pq.read_table(self.corpus.manifest)[:0]
-        return self._step(self._manifest("none", nothing), "nothing")
+        return self._step(self._manifest("none", MANIFEST_SCHEMA.empty_table()), "nothing")
 
     def _step(self, manifest: Path, folder: str = "features") -> dict:
-        """An extraction as `one_run` takes it."""
+        """An extraction as `bench.one_process` takes it."""
         return {
             "feature": self.feature,
             "manifest": str(manifest),
@@ -182,7 +185,13 @@ class _Case:
     def _command(self, steps: Sequence[dict]) -> list[str]:
         path = self.folder / "steps.json"
         path.write_text(json.dumps(steps))
-        return [sys.executable, "-m", "emometric.bench.one_run", str(path)]
+        return [sys.executable, "-m", "emometric.bench.one_process", str(path)]
+
+    def _seconds(self, steps: Sequence[dict]) -> list[float]:
+        """What each of some extractions takes, one after the other in one fresh process."""
+        command = self._command(steps)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(done.stdout)
 
     def _timed(self, step: dict) -> float:
         """A process with one extraction, from its start to its end."""
@@ -216,7 +225,7 @@ class _Case:
 
 
 def _interval(seconds: Sequence[float]) -> tuple[float, float]:
-    """95 % of the median."""
+    """95 % confidence interval of the median, by order statistics."""
     found = stats.quantile_test(seconds, p=0.5).confidence_interval(_CONFIDENCE)
     return float(found.low), float(found.high)
 

@@ -7,7 +7,8 @@ Who is compared, for each feature, on the same recordings:
 - openSMILE's sets, "file": `Smile.process_file` in a loop and `process_files` with workers.
 - What has no plain way in Python (modulation): ours alone.
 - "Stored", from decoded clips: all of `extracting.extract_corpus`, which begins with an empty clip
-  cache and ends with that and a feature store on the disk. No plain way writes anything.
+  cache and ends with that and a feature store on the disk. No plain way writes anything. The
+  clips are taken so often that it lasts some 6 s on one core; of more, workers take a larger part.
 Two ways are compared round by round, turn against turn: what slows the machine for a while slows
 both. The median of these quotients counts, and their range stands beside it.
 Silence is kept on both sides. "One core": everything in this process, BLAS with one thread. "All
@@ -51,7 +52,9 @@ STARTS = ("decoded", "file")
 OURS, OURS_ALL = "emometric, one core", "emometric, all cores"
 STORED, STORED_ALL = "emometric stored, one core", "emometric stored, all cores"
 _LEAST_S = 1.5  # a turn that is shorter takes the clips several times
-_LEAST_STORED_S = 6.0  # of a corpus that is extracted sooner, workers see little: they start late
+# Extraction works alone for its first half second, and to the end if little is left: of a corpus
+# that takes less than this the workers see nothing.
+_LEAST_STORED_S = 6.0
 _TASKS = 16  # for each process, as in `extraction`
 
 
@@ -227,6 +230,8 @@ def _interleave(ways: dict[str, Way], n_rounds: int) -> dict[str, list[float]]:
         _turn_s(way, 1)  # warm: imports, tables, the files in memory
         least_s = _LEAST_STORED_S if name in (STORED, STORED_ALL) else _LEAST_S
         n_laps[name] = max(1, round(least_s / _turn_s(way, 1)))
+        if name == STORED_ALL:
+            n_laps[name] = n_laps[STORED]  # laps are the corpus: the same on one core and on all
         _turn_s(way, n_laps[name])  # and workers, which a short turn does without
     timings: dict[str, list[float]] = {name: [] for name in ways}
     order = list(ways)
@@ -276,10 +281,11 @@ def _rows(feature: str, start: str, timings: dict[str, list[float]], audio_s: fl
 
 
 def _quotient(
-    timings: dict[str, list[float]], slow: str | None, fast: str
+    timings: dict[str, list[float]], reference: str | None, way: str
 ) -> tuple[float, tuple[float, float]] | tuple[None, None]:
-    """How many times as fast as another way: median and range of the rounds; None without it."""
-    if slow not in timings:
+    """How many times as fast a way is as the reference: the median of the rounds' quotients, and
+    the least and the most; twice None where there is no reference."""
+    if reference not in timings:
         return None, None
-    rounds = [one / other for one, other in zip(timings[slow], timings[fast], strict=True)]
+    rounds = [one / other for one, other in zip(timings[reference], timings[way], strict=True)]
     return statistics.median(rounds), (min(rounds), max(rounds))

@@ -47,7 +47,8 @@ def features(
 ) -> None:
     """Time every extractor on recordings, per core and with all cores.
 
-    In brackets: range of the rounds. All extractors together take a quarter of an hour.
+    In brackets: range of the rounds. All extractors together take a quarter of an hour, and up to
+    2 GB of the folder for temporary files.
     """
     from emometric.bench import extraction, recordings  # half a second: no other command waits
 
@@ -72,7 +73,8 @@ def feature_store(
 ) -> None:
     """Measure what a corpus costs: extraction, one clip more, reading, memory and disk.
 
-    Takes as long as extracting the corpus three times with each extractor, in each round.
+    Takes as long as extracting the corpus three times with each extractor, in each round, and two
+    minutes more.
     """
     from emometric.bench import corpus_cost, extraction, recordings
 
@@ -186,12 +188,13 @@ def _cost_text(found: Sequence["Cost"], n_rounds: int) -> str:
     first = found[0]
     head = (
         f"{first.n_clips} clips, {first.audio_s:.0f} s; medians of {n_rounds} rounds; "
-        f"{first.n_jobs} processes are all cores; seconds of whole processes, start-up among them; "
-        "of nothing new and of one clip more ms beyond it (95 %), and percent of all cores"
+        f"{first.n_jobs} processes are all cores; seconds of whole processes; nothing new and one "
+        "clip more: ms beyond start-up, medians of 15 processes with their 95 % interval, and % of "
+        "all cores without start-up"
     )
-    lines = [("feature", "start-up", "one core", "all cores", "nothing new", "one more, last",
-              "%", "first", "%", "s/h and core", "peak MB", "cache MB", "files", "store MB",
-              "files", "read GB/s")]  # fmt: skip
+    lines = [("feature", "start-up", "one core", "all cores", "nothing new, ms",
+              "one more last, ms", "%", "first, ms", "%", "s/h and core", "peak MB", "cache MB",
+              "files", "store MB", "files", "read GB/s")]  # fmt: skip
     for one in found:
         lines.append(
             (

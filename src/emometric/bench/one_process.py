@@ -1,4 +1,4 @@
-"""Extractions in a process of their own: `python -m emometric.bench.one_run STEPS.json`."""
+"""Extractions in a process of their own: `python -m emometric.bench.one_process STEPS.json`."""
 
 import json
 import sys
@@ -13,14 +13,14 @@ from emometric.extraction import extracting, workers
 def main(steps: Sequence[dict]) -> None:
     """Extract, one after the other; prints the seconds of each as a JSON list.
 
-    A step: feature, manifest, clips, folder, cache, and n_jobs (0: all cores).
+    A step: feature, manifest, clips, folder, cache, and n_jobs.
     """
     print(json.dumps([_seconds(step) for step in steps]))
 
 
 def _seconds(step: dict) -> float:
     began = time.perf_counter()
-    with workers.use() as n_cores:
+    with workers.use():
         extracting.extract_corpus(
             step["feature"],
             parts.load("features", step["feature"]).Params(),
@@ -28,7 +28,7 @@ def _seconds(step: dict) -> float:
             Path(step["clips"]),
             Path(step["folder"]),
             cache_folder=Path(step["cache"]),
-            n_jobs=step["n_jobs"] or n_cores,
+            n_jobs=step["n_jobs"],
         )
     return time.perf_counter() - began
 
