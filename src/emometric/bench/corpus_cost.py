@@ -44,7 +44,7 @@ class Cost:
     unchanged_s when all is there already. Beyond start-up, medians of 15 processes with their 95 %
     intervals: unchanged_more_s; added_last_more_s and added_first_more_s when one clip is new and
     comes behind or before all others. added_last_share, added_first_share: these two of full_s,
-    start-up left out there, too. core_s_per_hour: of one core for an hour of speech, likewise.
+    which has start-up in it. core_s_per_hour: of one core for an hour of speech, without start-up.
 
     peak_bytes: of all processes together, of which there were n_processes, while everything was
     computed on all cores. read_gb_s: the store, ids and index included, into memory, in 10^9 of its
@@ -119,7 +119,6 @@ class _Case:
                 }
             )
         median = {what: statistics.median(one[what] for one in times) for what in times[0]}
-        work_s = median["full_s"] - median["start_s"]
         more = self._more_s()
         self._clear()
         _, peak_bytes, n_processes = memory.peak(self._command([everything]))
@@ -133,8 +132,8 @@ class _Case:
             **median,
             **{f"{what}_more_s": statistics.median(pairs) for what, pairs in more.items()},
             **{f"{what}_more_interval": _interval(pairs) for what, pairs in more.items()},
-            added_last_share=statistics.median(more["added_last"]) / work_s,
-            added_first_share=statistics.median(more["added_first"]) / work_s,
+            added_last_share=statistics.median(more["added_last"]) / median["full_s"],
+            added_first_share=statistics.median(more["added_first"]) / median["full_s"],
             core_s_per_hour=(median["full_one_core_s"] - median["start_s"]) / hours,
             peak_bytes=peak_bytes,
             n_processes=n_processes,

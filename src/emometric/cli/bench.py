@@ -190,7 +190,7 @@ def _cost_text(found: Sequence["Cost"], n_rounds: int) -> str:
         f"{first.n_clips} clips, {first.audio_s:.0f} s; medians of {n_rounds} rounds; "
         f"{first.n_jobs} processes are all cores; seconds of whole processes; nothing new and one "
         "clip more: ms beyond start-up, medians of 15 processes with their 95 % interval, and % of "
-        "all cores without start-up"
+        "all cores"
     )
     lines = [("feature", "start-up", "one core", "all cores", "nothing new, ms",
               "one more last, ms", "%", "first, ms", "%", "s/h and core", "peak MB", "cache MB",
