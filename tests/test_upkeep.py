@@ -1,11 +1,13 @@
 """`emometric store`: it lists what is there, names what is broken, removes what may go."""
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,13 @@ from typer.testing import CliRunner
 
 from emometric.base import parts
 from emometric.cli import main as cli
+from emometric.cli import store as cli_store
 from emometric.extraction import cache, extracting
 from emometric.features import egemaps, log_mel
 from emometric.sound import audio
 from emometric.storage import store
 from emometric.storage.clip import MANIFEST_SCHEMA
-from emometric.upkeep import inventory, store_faults
+from emometric.upkeep import cache_files, inventory, store_faults
 
 N_CLIPS = 5
 DAY_S = inventory.DAY_S
@@ -299,6 +302,7 @@ def test_prune_removes_old_versions_and_parts_that_are_gone(project):
     gone.parent.mkdir(parents=True)
     gone.write_bytes(project.packs("egemaps")[0].read_bytes())
     n_bytes += gone.stat().st_size
+    set_age(old / "new", 1)  # nobody has written there for an hour
     dry = project.run("prune", "--dry-run").stdout
     assert old.exists() and gone.exists()
     assert "old version" in dry and "would free" in dry
@@ -379,8 +383,6 @@ def test_prune_removes_what_killed_writers_left_but_not_what_is_being_written(pr
 
 
 def test_prune_and_verify_see_the_cells_of_studies(project):
-    import zipfile
-
     for version in ("0", "99"):
         path = project.root / "cells/feng2020" / version / f"{'c' * 40}.zip"
         path.parent.mkdir(parents=True)
@@ -407,7 +409,7 @@ def test_a_size_that_is_none_is_refused(project, size):
 
 PRUNER = """
 import sys, time
-from emometric import upkeep
+from emometric.upkeep import inventory as upkeep
 root = sys.argv[1]
 print("ready", flush=True)
 while True:
@@ -424,14 +426,124 @@ def test_pruning_all_beside_a_running_extraction_spoils_nothing(project):
     )
     try:
         assert pruner.stdout.readline() == b"ready\n"
-        for _ in range(5):
+        for _ in range(20):
             shutil.rmtree(project.log_mel)
             build(project.log_mel, "log_mel", log_mel.Params(), project.root)
             found = {path.name: path.read_bytes() for path in project.log_mel.iterdir()}
             assert found == wanted
+        assert pruner.poll() is None  # it was at work all the time
     finally:
         pruner.kill()
         pruner.communicate()
+
+
+def test_prune_touches_nothing_that_is_not_the_caches_own(project):
+    """Folders and files of somebody else below the cache's root, old as they may be."""
+    others = [
+        project.root / "clips" / name
+        for name in (
+            "holiday/day1/film.mp4",
+            "holiday/day1/raw/b.mov",
+            "holiday/day1/ab/.DS_Store",
+            f"holiday/day1/pack/{'a' * 32}.pack",
+            "holiday/day1/ab/pack-12.pack",
+        )
+    ]
+    old = make_old(project)
+    set_age(old / "new", 1)
+    others.append(old / "notes.txt")
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+        set_age(path, 400)
+    code, found = project.json("prune", "--unused-days", "0")
+    assert code == 0 and found["entries"] == 2 * N_CLIPS
+    assert all(path.read_text() == "mine" for path in others)
+    assert sorted(path.name for path in old.iterdir()) == ["notes.txt"]
+
+
+def test_prune_spares_a_run_of_another_checkout_that_is_at_work(project):
+    """Its version is unknown here, and it has no pack yet but the one that it writes."""
+    with cache.ClipCache(project.root, "log_mel", "another") as clips:
+        name = cache.key("a", {}, "another")
+        with clips.packing() as pack:
+            pack.add(name, np.ones((2, 3), np.float32))
+            assert project.run("prune").exit_code == 0
+        clips.adopt(pack.name)
+        assert clips.get(name).tolist() == [[1.0] * 3] * 2
+        pack_paths = list(clips.folder.rglob("*.pack"))
+    assert len(pack_paths) == 1
+
+
+def test_what_goes_is_told_before(project):
+    """A dry run counts the same bytes, the index of a version among them that goes as a whole."""
+    make_old(project)
+    _, told = project.json("prune", "--dry-run")
+    _, done = project.json("prune")
+    assert told | {"removed": True} == done
+    assert done["leftovers"] == 1  # entries.sqlite
+    assert project.json("prune")[1]["n_bytes"] == 0
+
+
+@pytest.mark.parametrize("name", ["000.npz", "index.parquet"])
+def test_damage_in_a_head_is_a_fault_like_any_other(project, name):
+    """Libraries tell it in their own ways: SyntaxError, KeyError, NotImplementedError."""
+    path = project.log_mel / name
+    whole = path.read_bytes()
+    places = (*range(200), *range(len(whole) - 1500, len(whole), 3))
+    found = []
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        found.append(store_faults.fault(project.log_mel) is not None)
+        assert len(list(inventory.stores("data"))) == 2
+    assert np.mean(found) > 0.3
+
+
+def test_damage_in_the_head_of_a_kept_cell_is_found(tmp_path):
+    path = tmp_path / f"{'c' * 40}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cells.parquet", bytes(range(256)) * 8)
+        archive.comment = path.stem.encode()
+    whole = path.read_bytes()
+    entry = inventory.Held(
+        kind="cells", part="p", version="1", path=path, n_entries=1, n_bytes=1, used=1e9
+    )
+    assert inventory.is_intact(entry)
+    found = []
+    for place in range(len(whole)):
+        for bit in (1, 8):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            found.append(inventory.is_intact(entry))
+    assert np.mean(found) < 0.3  # what is not read may differ
+
+
+def test_a_folder_that_goes_meanwhile_holds_nothing(tmp_path):
+    assert cache_files._files(tmp_path / "gone") == cache_files._folders(tmp_path / "gone") == []
+
+
+def test_what_the_system_refuses_is_one_sentence(tmp_path, monkeypatch, capsys):
+    root = tmp_path / "cache"
+    (root / "clips").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMOMETRIC_CACHE", f"{root}")
+
+    def refused(*_):
+        raise PermissionError(errno.EACCES, "Permission denied", f"{root}/clips")
+
+    monkeypatch.setattr(os, "scandir", refused)
+    monkeypatch.setattr(sys, "argv", ["emometric", "store", "list"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert told == (
+        f"error: {root}/clips: cannot be read or written (Permission denied); check the path, its "
+        "permissions and the disk.\n"
+    )
+
+
+def test_sizes_of_any_length_are_read():
+    assert cli_store._bytes("9" * 400) == int("9" * 400)
 
 
 def test_start_up_imports_no_extractor():

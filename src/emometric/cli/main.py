@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from emometric.base import console, parts, settings
+from emometric.base.errors import PipelineError
 from emometric.cli import (
     audformat,
     audit,
@@ -60,7 +61,19 @@ def params(
 
 def run() -> None:
     """Entry point of the console script."""
-    console.main(app)
+    console.main(_app)
+
+
+def _app() -> None:
+    """The app; what the system refuses, wherever that was, is one sentence like any other error."""
+    try:
+        app()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise PipelineError(
+            f"{where}cannot be read or written ({error.strerror or error}); check the path, its "
+            "permissions and the disk."
+        ) from None
 
 
 if __name__ == "__main__":

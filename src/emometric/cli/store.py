@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,7 +138,7 @@ def prune(
     going = inventory.chosen_to_go(
         inventory.held(root), current, unused_days=unused_days, down_to=limit
     )
-    leftovers = inventory.leftovers(root)
+    leftovers = inventory.leftovers(root, going)
     freed = sum(entry.n_bytes for entry in going) + _total(leftovers)
     if not dry_run:
         inventory.remove([*(entry.path for entry in going), *leftovers], root)
@@ -164,7 +165,7 @@ def _report(groups: Sequence["Group"], going: Sequence["Held"], leftovers: Seque
             [(*_place(one), "limit" if one.is_current else "old version") for one in groups],
         )
     if leftovers:
-        print(f"{len(leftovers)} files of killed runs or of an earlier layout")
+        print(f"{len(leftovers)} files of killed runs, of an earlier layout, or of what goes")
 
 
 def _total(paths: Iterable[Path]) -> int:
@@ -184,7 +185,7 @@ def _bytes(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?b?)", text.strip().lower())
     if not found:
         raise PipelineError(f"--down-to is '{text}'; write a size such as 500MB or 20GB.")
-    return round(float(found[1]) * _UNITS[found[2][:1]])
+    return round(Fraction(found[1]) * _UNITS[found[2][:1]])  # of any length
 
 
 def _size(n_bytes: int) -> str:

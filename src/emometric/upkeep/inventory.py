@@ -6,9 +6,9 @@ computed again, so that anything may be removed at any time, also while a stage 
 """
 
 import os
-import shutil
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -195,21 +195,33 @@ def chosen_to_go(
     return going
 
 
-def leftovers(root: str | Path, *, now: float | None = None) -> list[Path]:
-    """Files of the clip cache that are no entries, an hour old or more: killed writers' ones."""
+def leftovers(
+    root: str | Path, going: Iterable[Held] = (), *, now: float | None = None
+) -> list[Path]:
+    """Files of the clip cache that are no entries, and none of a run at work.
+
+    Those of killed writers, an hour old or more; what was derived from packs that are gone as long,
+    or of which all are `going` now.
+    """
     now = time.time() if now is None else now
     found = []
     for path in cache_files.leftovers(root):
         with suppress(FileNotFoundError):
             if now - path.stat().st_mtime > _YOUNG_S:
                 found.append(path)
+    gone = {entry.path for entry in going}
+    for part, version in cache_files.parts(root):
+        packs_there = set(cache_files.pack_paths(root, part, version))
+        if packs_there and packs_there <= gone:
+            found += cache_files.derived(root, part, version)
     return found
 
 
 def remove(paths: Iterable[Path], root: str | Path) -> None:
     """Remove files below `root`, and the folders that this leaves empty, up to `root`.
 
-    Safe beside writers: one that finds its folder gone makes it again.
+    Safe beside writers: one that finds its folder gone makes it again, and `new`, in which it has
+    just made sure that it can write, is left to it.
     """
     root = Path(root).resolve()
     folders = set()
@@ -219,7 +231,7 @@ def remove(paths: Iterable[Path], root: str | Path) -> None:
     while folders:
         above = set()
         for folder in folders:
-            if folder == root or root not in folder.parents:
+            if folder == root or root not in folder.parents or folder.name == cache_files.NEW:
                 continue
             with suppress(OSError):  # not empty, or gone
                 folder.rmdir()
@@ -228,16 +240,11 @@ def remove(paths: Iterable[Path], root: str | Path) -> None:
 
 
 def remove_emptied(root: str | Path, current: Mapping[tuple[str, str], str | None]) -> None:
-    """Remove what is left of versions of the clip cache that are old and have no packs any more."""
+    """Remove the empty folders of versions of the clip cache that are old, and unused for long."""
+    before = time.time() - _YOUNG_S
     for part, version in cache_files.parts(root):
-        if is_current(CLIPS, part, version, current) or any(
-            cache_files.packs_of(root, part, version)
-        ):
-            continue
-        folder = Path(root, cache.CLIPS, part, version)
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # other versions are there
-            folder.parent.rmdir()
+        if not is_current(CLIPS, part, version, current):
+            cache_files.remove_empty(root, part, version, before=before)
 
 
 def is_intact(entry: Held) -> bool:
@@ -249,8 +256,8 @@ def is_intact(entry: Held) -> bool:
             return archive.testzip() is None and archive.comment == entry.path.stem.encode()
     except FileNotFoundError:
         return True
-    except (OSError, EOFError, zipfile.BadZipFile):
-        return False
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return False  # a flipped bit may also say that it is encrypted, or packed in another way
     finally:
         _unread(entry)
 
@@ -264,6 +271,6 @@ def _unread(entry: Held) -> None:
 
 def _n_clips(path: Path) -> int | None:
     for name in (store.INDEX, extracting.FUNCTIONALS_FILE):
-        with suppress(OSError, pa.ArrowException):
+        with suppress(OSError, ValueError, pa.ArrowException):  # ValueError: names are no UTF-8
             return pq.read_metadata(path / name).num_rows
     return None

@@ -20,6 +20,8 @@ def fault(path: Path) -> str | None:
             _check_functionals(path / extracting.FUNCTIONALS_FILE)
     except StoreError as error:
         return str(error).partition("; ")[0]
+    except Exception:  # damage in a head, which each library tells in its own way
+        return f"{path} is damaged"
     return None
 
 
