@@ -376,6 +376,9 @@ def test_command_audits_any_protocol_and_a_file_of_folds(project):
     folds.write_text(json.dumps({"test_folds": [["p", "z"]], "valid_folds": [[]]}))
     assert "fold 0 has 'z' in test" in str(run("--folds", str(folds), code=1).exception)
     assert "did you mean 'speaker_folds'" in str(run("speaker_fold", code=1).exception)
+    told = str(run("speaker_folds", "--folds", str(folds), code=1).exception)
+    assert told.startswith("--folds names a file, but speaker_folds draws its own")
+    run("--seed", "-1", code=2)
 
 
 @pytest.mark.original

@@ -18,7 +18,7 @@ from emometric.base import parts
 from emometric.base.errors import AudioError, ParameterError, PipelineError
 from emometric.bench import corpus_cost, memory, one_process, plain_ways
 from emometric.bench import extraction as bench
-from emometric.bench.recordings import decode, sample
+from emometric.bench.recordings import decode, every, sample
 from emometric.cli import bench as cli_bench
 from emometric.sound import audio
 from emometric.storage import store
@@ -49,7 +49,14 @@ def test_the_sample_is_spread_and_always_the_same(recordings):
     names = [path.name for path in sample(recordings, 3)]
     assert names == ["0.flac", "4.flac", "3.flac"]  # first, middle, last of both folders
     assert sample(recordings, 3) == sample(recordings, 3)
-    assert len(sample(recordings, 12)) == 12  # some of them twice
+    assert len(sample(recordings, 12)) == 5  # none of them twice
+
+
+def test_what_only_looks_like_a_recording_is_none(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    for name in ("._a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    assert [path.name for path in every(tmp_path)] == ["b.wav"]
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path):
@@ -326,6 +333,11 @@ def test_command_refuses_what_it_does_not_know(recordings):
     assert isinstance(told.exception, ParameterError) and "did you mean 'mfcc'?" in str(
         told.exception
     )
+    for command in ("features", "store"):
+        told = runner.invoke(cli_bench.app, [command, str(recordings), "--jobs", "0"])
+        assert isinstance(told.exception, ParameterError) and "--jobs is 0" in str(told.exception)
+        told = runner.invoke(cli_bench.app, [command, str(recordings), "--feature", "ssl"])
+        assert isinstance(told.exception, PipelineError) and "ssl.model" in str(told.exception)
     told = runner.invoke(cli_bench.app, ["features"], env={"EMOMETRIC_CORPORA": None})
     assert isinstance(told.exception, PipelineError)
     assert "no recordings named; name a folder" in str(told.exception)

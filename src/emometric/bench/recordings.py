@@ -29,7 +29,9 @@ class Decoded:
 def every(folder: str | Path) -> list[Path]:
     """All recordings below a folder, by name; AudioError where there are none."""
     files = sorted(
-        path for path in Path(folder).rglob("*") if path.suffix.lower() in audio.SUFFIXES
+        path
+        for path in Path(folder).rglob("[!.]*")  # some systems leave ._a.wav beside a.wav
+        if path.suffix.lower() in audio.SUFFIXES and path.is_file()
     )
     if not files:
         raise AudioError(f"{folder}: there are no recordings; name a folder that holds some.")
@@ -37,8 +39,12 @@ def every(folder: str | Path) -> list[Path]:
 
 
 def sample(folder: str | Path, n_clips: int) -> list[Path]:
-    """The same clips each time: `n_clips` recordings below a folder, evenly spaced by name."""
+    """The same clips each time: `n_clips` recordings below a folder, evenly spaced by name.
+
+    All of them where there are no more.
+    """
     files = every(folder)
+    n_clips = min(n_clips, len(files))
     return [files[place] for place in np.linspace(0, len(files) - 1, n_clips).round().astype(int)]
 
 

@@ -10,6 +10,7 @@ import typer
 from emometric import splits
 from emometric.audit import auditing
 from emometric.base import parts, settings
+from emometric.base.errors import PipelineError
 from emometric.storage import store
 
 
@@ -18,7 +19,7 @@ def look(
         str | None, typer.Argument(help="A protocol of params.yaml; default: the working run's.")
     ] = None,
     corpus: Annotated[str | None, typer.Option(help="Default: the working run's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Default: the working run's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: the working run's.")] = None,
     folds: Annotated[
         Path | None,
         typer.Option(help="A CSV or JSON file of folds, in place of protocols.foreign.path."),
@@ -37,6 +38,11 @@ def look(
     parts.check_name("corpora", corpus, settings.runnable(values))
     block = dict(values["protocols"][protocol])
     if folds is not None:
+        if "path" not in block:
+            raise PipelineError(
+                f"--folds names a file, but {protocol} draws its own; leave out the one or "
+                "the other."
+            )
         block["path"] = str(folds)
     part = parts.load("protocols", protocol)
     params = parts.make_params("protocols", protocol, block)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emometric.base import parts
-from emometric.base.errors import CorpusError
+from emometric.base.errors import CorpusError, ParameterError
 
 if TYPE_CHECKING:
     from emometric.bench.corpus_cost import Cost
@@ -53,7 +53,7 @@ def features(
     from emometric.bench import extraction, recordings  # half a second: no other command waits
 
     where = _recordings(folder, root)
-    _check(feature)
+    _check(feature, jobs)
     files = recordings.sample(where, clips)
     found = extraction.features(files, feature or extraction.FEATURES, n_rounds=rounds, n_jobs=jobs)
     print(json.dumps(extraction.as_json(found)) if as_json else _text(found))
@@ -79,7 +79,7 @@ def feature_store(
     from emometric.bench import corpus_cost, extraction, recordings
 
     where = _recordings(folder, root)
-    _check(feature)
+    _check(feature, jobs)
     files = recordings.sample(where, clips) if clips else recordings.every(where)
     with tempfile.TemporaryDirectory() as scratch:
         found = corpus_cost.measure(
@@ -88,9 +88,16 @@ def feature_store(
     print(json.dumps(corpus_cost.as_json(found)) if as_json else _cost_text(found, rounds))
 
 
-def _check(feature: list[str] | None) -> None:
+def _check(feature: list[str] | None, jobs: int) -> None:
+    """Refuse what no extraction could do, before the first one starts."""
+    from emometric.extraction import corpus_jobs
+
+    if jobs == 0:
+        raise ParameterError("--jobs is 0; write how many processes, or -1 for one a core.")
     for name in feature or ():
         parts.check_name("features", name, parts.available("features"))
+        part = parts.load("features", name)
+        corpus_jobs.settings_of(part, part.Params())  # says what it lacks
 
 
 def _recordings(folder: Path | None, root: Path | None) -> Path:
@@ -107,7 +114,7 @@ def training(
     repeats: Annotated[int, typer.Option(min=1, help="Of each number of speakers.")] = 10,
     steps: Annotated[int, typer.Option(min=1, help="That each network takes.")] = 10,
     rounds: Rounds = 5,
-    threads: Annotated[int, typer.Option(help="Of 'all threads'; 0: as torch has it.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Of 'all threads'; 0: as torch has it.")] = 0,
     spectra: Annotated[
         bool, typer.Option("--spectra", help="Time mocanu2021's convolutional network instead.")
     ] = False,

@@ -132,7 +132,7 @@ def describe(
     root: Root = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where tables and figure go [data/<origin>/described/<corpus>]."),
+        typer.Option(help="For tables and figure; default: data/<origin>/described/<corpus>."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
