@@ -440,6 +440,97 @@ def test_broken_files_are_named(repository, tmp_path):
         recorded.settings(tree)
 
 
+@pytest.fixture
+def clone(repository, tmp_path, monkeypatch):
+    """A clone to spoil, as the working folder."""
+    folder = tmp_path / "a clone "  # git ends the path that it prints with a newline, no more
+    history.git(tmp_path, "clone", "--quiet", "-b", "better", str(repository), folder.name)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def spoil(clone, name, old, new):
+    """Put `new` in place of the first `old` of a committed file."""
+    path = clone / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+FIRST_ROW = f"run,triplet,emodb/00,anger,{history.N},"
+LACKS, NO_NUMBER, BEYOND = "a row lacks a value", "is no whole number", "not between 0 and n"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "sentence"),
+    [
+        ("per_speaker.csv", FIRST_ROW, "run,triplet,emodb/00,anger,,", LACKS),
+        ("per_speaker.csv", FIRST_ROW, f"<<<<<<< HEAD\n{FIRST_ROW}", LACKS),
+        ("per_speaker.csv", FIRST_ROW, "run,triplet,emodb/00,anger,ten,", NO_NUMBER),
+        ("per_speaker.csv", FIRST_ROW, "run,triplet,emodb/00,anger,10.5,", NO_NUMBER),
+        ("per_speaker.csv", FIRST_ROW, f"run,triplet,emodb/00,anger,{10**30},", NO_NUMBER),
+        ("per_speaker.csv", FIRST_ROW, f"{FIRST_ROW}99", BEYOND),
+        ("per_speaker.csv", FIRST_ROW, f"{FIRST_ROW}-", BEYOND),
+        ("plots/confusion.csv", "anger,anger", "<<<<<<< HEAD\nanger,anger", LACKS),
+    ],
+)
+def test_a_damaged_row_is_no_number(clone, name, old, new, sentence):
+    spoil(clone, f"reports/original/{name}", old, new)
+    tree = revisions.worktree(clone)
+    with pytest.raises(StoreError, match=rf"{name} of the working tree is damaged: .*{sentence}"):
+        recorded.read(tree, "original")
+    result = CliRunner().invoke(app, ["diff", "HEAD", "--worktree"])
+    assert isinstance(result.exception, StoreError)
+
+
+def test_files_of_other_bytes_are_named(clone):
+    tree = revisions.worktree(clone)
+    (clone / "reports/original/metrics.json").write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(StoreError, match=r"metrics.json of the working tree is not a map in JSON"):
+        recorded.read(tree, "original")
+    (clone / "params.yaml").write_text("day: 2024-13-01\n", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"params.yaml of the working tree is not valid YAML"):
+        recorded.settings(tree)
+
+
+def test_json_has_no_nan_and_dates_are_text(clone):
+    spoil(clone, "reports/original/metrics.json", '"run": {', '"run": {"odd_recall": 0.5,')
+    history.commit(clone, "a number")
+    spoil(clone, "reports/original/metrics.json", '"odd_recall": 0.5', '"odd_recall": NaN')
+    append = "day: 2024-05-01\nlimit: .inf\ndays: [{2024-05-02: 1}]\n"
+    (clone / "params.yaml").write_text(
+        (clone / "params.yaml").read_text(encoding="utf-8") + append, encoding="utf-8"
+    )
+    result = CliRunner().invoke(app, ["diff", "HEAD", "--worktree", "--json"])
+    assert result.exit_code == 0
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    data = json.loads(result.stdout, parse_constant=refuse)
+    (row,) = data["origins"]["original"]["metrics"]
+    assert (row["name"], row["base"], row["head"]) == ("run.odd_recall", 0.5, None)
+    assert (row["mark"], row["difference"], row["direction"]) == ("no interval", None, "")
+    assert data["params"] == [
+        {"key": "day", "head": "2024-05-01"},
+        {"key": "limit", "head": None},
+        {"key": "days", "head": [{"2024-05-02": 1}]},
+    ]
+
+
+def test_what_git_refuses_is_passed_on(clone, monkeypatch):
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")  # no safe.directory of this machine
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(PipelineError, match=r"dubious ownership.*safe\.directory") as caught:
+        revisions.root()
+    assert "is in no git repository" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_may_end_in_a_space(clone):
+    assert revisions.root() == clone
+
+
 def test_the_working_tree_names_files_as_git_does(repository):
     committed = revisions.find(repository, "base")
     history.git(repository, "checkout", "--quiet", "--detach", "base")

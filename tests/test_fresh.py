@@ -201,6 +201,12 @@ def test_the_command_fails_and_says_what_to_do(project, clone, monkeypatch):
         raise result.exception
 
 
+def test_a_lock_file_of_no_stage_leaves_all_stale(clone):
+    (clone / "dvc.lock").write_text("schema: '2.0'\n", encoding="utf-8")
+    stages = [sentence.partition(":")[0] for sentence in freshness.stale(clone)]
+    assert stages == ["first", "report"]
+
+
 def test_pipelines_that_cannot_be_read_are_said_so(clone):
     append(clone, "dvc.yaml", "stages: [\n")
     with pytest.raises(PipelineError, match="DVC cannot read the pipelines"):

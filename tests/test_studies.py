@@ -24,6 +24,7 @@ import stage_scripts
 from emometric.base import parts, settings
 from emometric.base.errors import ParameterError, PipelineError, StoreError
 from emometric.cli import main as cli
+from emometric.cli import study as study_command
 from emometric.report import merging
 from emometric.scoring import cells, evaluation
 from emometric.storage import clip, store
@@ -867,6 +868,52 @@ def test_command_lists_and_shows_studies(project, monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             cli.run()
         assert ended.value.code == 1 and sentence in capsys.readouterr().err
+
+
+def ask(capsys, monkeypatch, *words):
+    """What `emometric study` says on stderr where it refuses."""
+    monkeypatch.setattr(sys, "argv", ["emometric", "study", *words])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    told = capsys.readouterr().err
+    assert ended.value.code == 1 and told.count("\n") == 1
+    return told
+
+
+ORIGINS = {"synthetic": "study@toy_urdu", "original": "original/dvc.yaml:study@toy_urdu"}
+
+
+def test_command_says_what_builds_a_study(project, monkeypatch, capsys):
+    for origin, stage in ORIGINS.items():
+        told = ask(capsys, monkeypatch, "toy_urdu", "--origin", origin)
+        folder = Path("data", origin, "results", "toy_urdu")
+        assert f"no results of 'toy_urdu' in {folder}; run `dvc repro {stage}`." in told
+
+
+@pytest.mark.parametrize("origin", list(ORIGINS))
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(
+            ("study.json", content)
+            for content in (b"", b"{}", b"[]", b'{"state": 3, "missing": []}', b"\xff\xfe")
+        ),
+        *(("summary.csv", content) for content in (b"", b"\x80\xff\x00\n", b"a,b\n1,2\n")),
+        ("summary.csv", b"cell,uar\none,0.5\n"),
+        ("summary.csv", b'"cell\n'),
+    ],
+)
+def test_command_names_a_damaged_result(project, monkeypatch, capsys, origin, name, content):
+    folder = Path("data", origin, "results", "toy_urdu")
+    folder.mkdir(parents=True)
+    columns = ",".join(["cell", *study_command.RATES])
+    (folder / "summary.csv").write_text(f"{columns}\n", encoding="utf-8")  # a study of no cells
+    (folder / name).write_bytes(content)
+    sentence = f"{folder / name} is damaged; build it again by `dvc repro {ORIGINS[origin]}`."
+    assert sentence in ask(capsys, monkeypatch, "toy_urdu", "--origin", origin)
+    if name == "study.json":
+        assert sentence in ask(capsys, monkeypatch, "--origin", origin)
 
 
 @pytest.mark.parametrize(

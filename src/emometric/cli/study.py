@@ -31,9 +31,7 @@ def study(
         return
     parts.check_name("studies", name, chosen)
     folder = _results(origin, name)
-    if not (folder / "summary.csv").is_file():
-        raise StoreError(f"no results of '{name}' in {folder}; run `dvc repro study@{name}`.")
-    table = pd.read_csv(folder / "summary.csv", keep_default_na=False, na_values=[""])
+    table = _summary(folder)
     if as_json:
         _print(table, as_json)
     elif table.empty:
@@ -47,11 +45,45 @@ def listed(name: str, block: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A row of the list: the block's parts, and what its results say of themselves."""
     state, n_cells = "not run", 0
     if (folder / "study.json").is_file():
-        about = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-        state, n_cells = " ".join([about["state"], *about["missing"]]), about["n_cells"]
+        state, n_cells = _state(folder)
     shown = {key: block[key] for key in ("method", "feature", "source", "target")}
     shown["feature"] = " ".join(settings.features_of(block))
     return {"study": name, **shown, "state": state, "cells": n_cells}
+
+
+def _state(folder: Path) -> tuple[str, int]:
+    """What study.json says: the state, with the corpora that are missing, and how many cells."""
+    file = folder / "study.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        return " ".join([about["state"], *about["missing"]]), about["n_cells"]
+    except (ValueError, KeyError, TypeError):  # no UTF-8 or JSON, no such keys, no map or texts
+        raise _damaged(file) from None
+
+
+def _summary(folder: Path) -> pd.DataFrame:
+    """summary.csv, a row a setting; StoreError where it is missing or of another kind."""
+    file = folder / "summary.csv"
+    if not file.is_file():
+        raise StoreError(f"no results of '{folder.name}' in {folder}; run {_command(folder)}.")
+    try:
+        table = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    except ValueError:  # empty, no UTF-8, or no table
+        raise _damaged(file) from None
+    if not {"cell", *RATES} <= set(table.columns):
+        raise _damaged(file)
+    return table
+
+
+def _damaged(file: Path) -> StoreError:
+    return StoreError(f"{file} is damaged; build it again by {_command(file.parent)}.")
+
+
+def _command(folder: Path) -> str:
+    """What builds data/<origin>/results/<name>: recordings have a pipeline of their own."""
+    _, origin, _, name = folder.parts
+    pipeline = "original/dvc.yaml:" if origin == "original" else ""
+    return f"`dvc repro {pipeline}study@{name}`"
 
 
 def _results(origin: str, name: str) -> Path:

@@ -1,5 +1,6 @@
 """All that differs between two revisions, gathered; as data for machines."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -122,8 +123,8 @@ def _judge(
 
 
 def as_data(difference: Difference) -> dict[str, Any]:
-    """The difference as JSON can hold it."""
-    return {
+    """The difference as JSON can hold it (`_plain`)."""
+    data = {
         "base": {"name": difference.base.name, "commit": difference.base.commit},
         "head": {"name": difference.head.name, "commit": difference.head.commit},
         "confidence": difference.confidence,
@@ -144,6 +145,18 @@ def as_data(difference: Difference) -> dict[str, Any]:
         ],
         "regressions": [f"{origin}: {change.name}" for origin, change in difference.regressions],
     }
+    return _plain(data)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it: NaN and infinity become None; a date and its like, text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (int, str)) else str(value)
 
 
 def _change(change: Change) -> dict[str, Any]:

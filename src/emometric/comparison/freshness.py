@@ -75,7 +75,8 @@ def _gone(top: Path) -> list[str]:
     for pipeline in {name.rpartition(":")[0] for name in known}:
         lock = (top / (pipeline or "dvc.yaml")).with_suffix(".lock")
         if lock.is_file():
-            stages = yaml.load(lock.read_text(encoding="utf-8"), _SafeLoader)["stages"]
+            content = yaml.load(lock.read_text(encoding="utf-8"), _SafeLoader) or {}
+            stages = content.get("stages") or {}  # a lock file of no stage yet has no such key
             found += [f"{pipeline}:{stage}".lstrip(":") for stage in stages]
     return [stage for stage in found if stage not in known]
 

@@ -141,4 +141,6 @@ def _bounds(name: str, recorded: Recorded) -> tuple[float, float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether one can reckon with it: neither a flag nor NaN or infinite."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) < float("inf")

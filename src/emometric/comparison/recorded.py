@@ -13,7 +13,8 @@ import yaml
 from emometric.base.errors import StoreError
 from emometric.comparison.revisions import Revision
 
-RECALLS = ("study", "cell", "speaker", "emotion", "n", "correct")
+COUNTS = ("n", "correct")
+RECALLS = ("study", "cell", "speaker", "emotion", *COUNTS)
 Number = float | int | str | bool
 
 
@@ -74,7 +75,7 @@ def settings(revision: Revision) -> dict[str, Any]:
         return {}
     try:
         values = yaml.safe_load(content)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # ValueError: a date such as 2024-13-01
         raise StoreError(f"params.yaml of {revision} is not valid YAML; mend it there.") from None
     return values if isinstance(values, dict) else {}
 
@@ -100,7 +101,7 @@ def _numbers(revision: Revision, path: str) -> dict[str, Number]:
         return {}
     try:
         values = flat(json.loads(content))
-    except (json.JSONDecodeError, AttributeError):
+    except (ValueError, AttributeError):  # ValueError: no JSON, or no UTF-8
         raise StoreError(f"{path} of {revision} is not a map in JSON; run `dvc repro`.") from None
     return {name: value for name, value in values.items() if isinstance(value, Number)}
 
@@ -110,11 +111,27 @@ def _table(revision: Revision, path: str, columns: tuple[str, ...]) -> pd.DataFr
     content = revision.read(path)
     if content is None:
         return pd.DataFrame(columns=list(columns))
-    texts = {name: str for name in columns if name not in ("n", "correct")}
     try:
-        table = pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False)
-        return table[list(columns)]
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)[list(columns)]
     except (KeyError, ValueError):
         raise StoreError(
             f"{path} of {revision} has not the columns {', '.join(columns)}; run `dvc repro`."
         ) from None
+    if (table.isna() | (table == "")).any(axis=None):
+        raise StoreError(f"{path} of {revision} is damaged: a row lacks a value; run `dvc repro`.")
+    return _counted(table, f"{path} of {revision}") if set(COUNTS) <= set(columns) else table
+
+
+def _counted(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The table with its counts as numbers; left as text, a sum of them would join their digits."""
+    try:
+        table = table.astype(dict.fromkeys(COUNTS, "int64"))
+    except (ValueError, OverflowError):
+        raise StoreError(
+            f"{where} is damaged: n or correct is no whole number in a row; run `dvc repro`."
+        ) from None
+    if not table["correct"].between(0, table["n"]).all():
+        raise StoreError(
+            f"{where} is damaged: correct is not between 0 and n in a row; run `dvc repro`."
+        )
+    return table

@@ -1,6 +1,7 @@
 """Read the files of a revision through git; nothing is checked out."""
 
 import hashlib
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +46,21 @@ class Revision:
 
 
 def root(folder: str | Path = ".") -> Path:
-    """The top of the repository that holds `folder`; PipelineError where there is none."""
+    """The top of the repository that holds `folder`; PipelineError where git reads none."""
     done = _run(Path(folder), "rev-parse", "--show-toplevel")
     if done.returncode != 0:
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        if "not a git repository" in said:
+            raise PipelineError(
+                f"{Path(folder).resolve()} is in no git repository; run from a clone of the "
+                "project."
+            )
+        # Such as a clone of another user in a container; git says itself what to do.
         raise PipelineError(
-            f"{Path(folder).resolve()} is in no git repository; run from a clone of the project."
+            f"git does not read the repository of {Path(folder).resolve()} ({said}); mend that "
+            "first."
         )
-    return Path(done.stdout.decode().strip())
+    return Path(os.fsdecode(done.stdout).removesuffix("\n"))  # its name may end in a space
 
 
 def find(top: Path, name: str) -> Revision:
@@ -137,6 +146,8 @@ def _git(top: Path, *arguments: str) -> str:
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True)
+        command = ["git", "-C", str(folder), *arguments]
+        # What git says is looked at, in English.
+        return subprocess.run(command, capture_output=True, env={**os.environ, "LC_ALL": "C"})
     except FileNotFoundError:
         raise PipelineError("there is no git on this machine; install it.") from None
