@@ -191,7 +191,7 @@ def segmented(database):
     [
         (theirs, {"emotion": "mood"}, r"no emotions under the name 'mood'; choose .* emotion"),
         (theirs, {"speaker": "who"}, r"no speakers under the name 'who'; choose among arousal"),
-        (theirs, {"tables": ("nosuch",)}, r"no emotions under the name|is not one label a file"),
+        (theirs, {"tables": ("nosuch",)}, r"no table 'nosuch'; choose among emotion, files with"),
         (lambda: segmented(theirs()), {}, r"'emotion' labels segments of files; cut them"),
     ],
 )
@@ -218,6 +218,54 @@ def test_a_table_below_the_media_is_refused(tmp_path):
         audformat_exchange.read(folder, tmp_path / "elsewhere" / "table.csv")
 
 
+def test_the_table_that_is_there_stays_unless_forced(tmp_path):
+    folder = save(theirs(), tmp_path / "theirs")
+    table = folder / "table.csv"
+    table.write_text("mine")
+    with pytest.raises(CorpusError, match=r"is there already; choose another TABLE, or --force"):
+        audformat_exchange.read(folder, table)
+    assert table.read_text() == "mine"
+    audformat_exchange.read(folder, table, force=True)
+    assert table.read_text() != "mine"
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("theirs/db.yaml", "is a file of the database"),
+        ("theirs/db.files.csv", "is a file of the database"),
+        ("theirs/db.new.csv", "is a file of the database"),
+        ("theirs/../theirs/db.yaml", "is a file of the database"),
+        ("theirs/more.csv", "is a file of the database"),
+        ("theirs", "is a folder"),
+        (".", "is a folder"),
+        ("table.txt", r"does not end in \.csv"),
+        ("theirs/a.wav", r"does not end in \.csv"),
+    ],
+)
+def test_what_a_table_must_not_replace(table, sentence, force, monkeypatch, tmp_path):
+    database = theirs()
+    database.attachments["more"] = audformat.Attachment("more.csv")
+    (tmp_path / "theirs").mkdir()
+    if force:  # else it is not there, and is refused all the same
+        (tmp_path / "theirs/more.csv").write_text("attached")
+    save(database, tmp_path / "theirs", "a.wav")
+    before = bytes_of(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CorpusError, match=rf"{sentence}; name another table, as in theirs/table"):
+        audformat_exchange.read(Path("theirs"), Path(table), force=force)
+    assert bytes_of(tmp_path) == before
+
+
+def test_a_table_that_cannot_be_written_is_said(tmp_path):
+    folder = save(theirs(), tmp_path / "theirs")
+    (tmp_path / "file").touch()
+    with pytest.raises(CorpusError, match=r"cannot be written \(.*\); name another TABLE"):
+        audformat_exchange._write_table(pd.DataFrame(), tmp_path / "file" / "table.csv")
+    assert "file" not in bytes_of(folder)
+
+
 def test_without_audformat(monkeypatch, manifest, tmp_path):
     monkeypatch.setitem(sys.modules, "audformat", None)
     with pytest.raises(PipelineError, match=r"pip install 'emometric\[audformat\]'"):
@@ -237,6 +285,10 @@ def test_commands(manifest, clips, monkeypatch, tmp_path):
     assert done.stdout == (
         "db/table.csv: 4 recordings; name it in params.yaml under corpora.own.table\n"
     )
+    done = CliRunner().invoke(cli.app, ["corpora", "import-audformat", "db"])
+    assert "db/table.csv is there already" in str(done.exception)
+    done = CliRunner().invoke(cli.app, ["corpora", "import-audformat", "db", "--force"])
+    assert done.exit_code == 0
     done = CliRunner().invoke(cli.app, ["corpora", "export-audformat", "emodb", "t", "--no-audio"])
     assert done.exit_code == 0
     assert not list(Path("t").rglob("*.wav"))

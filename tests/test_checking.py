@@ -1,5 +1,6 @@
 """Checking names every file that is missing, extra or altered, and says what it rests on."""
 
+import errno
 import hashlib
 import io
 import json
@@ -307,6 +308,50 @@ def test_an_empty_folder_lacks_everything(tmp_path):
         checking.check("own", tmp_path)
 
 
+def test_one_file_that_cannot_be_read_does_not_stop_the_others(emodb, monkeypatch):
+    before = linked(emodb)
+    wav = emodb / "download" / "wav"
+    change(wav / "03a01Nc.wav", b"")
+    opened = Path.open
+
+    def refuse(path, *args, **kwargs):
+        if path.name == "03a01Fa.wav":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuse)  # root reads whatever the rights say
+    report = checking.check("emodb", emodb, linked=before)
+    assert found(report) == [
+        ("altered", "download/wav/03a01Nc.wav"),
+        ("unreadable", "download/wav/03a01Fa.wav"),
+        ("unreadable", "download/wav/03a01Nc.wav"),
+    ]
+    assert report.problems[1].detail == "cannot be opened (Permission denied); check its rights."
+    assert "bytes of 1 recordings: they cannot be read" in report.not_checked
+    assert any("bytes of 534 recordings: as they were" in line for line in report.checked)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "cannot be read (Input/output error); mend"),
+        (CorpusError("it went"), "it went"),
+    ],
+)
+def test_a_file_that_fails_on_the_way_is_named(emodb, monkeypatch, error, words):
+    digest = roots.digest
+
+    def fail(path):
+        if path.name == "03a01Fa.wav":
+            raise error
+        return digest(path)
+
+    monkeypatch.setattr(roots, "digest", fail)
+    (problem,) = checking.check("emodb", emodb).problems
+    assert (problem.kind, problem.path) == ("unreadable", "download/wav/03a01Fa.wav")
+    assert problem.detail.startswith(words)
+
+
 # -- the commands ----------------------------------------------------------------------------------
 
 
@@ -333,6 +378,24 @@ def test_check_command(run, emodb):
     assert "missing      download/wav/03a01Nc.wav" in done.stdout
     (report,) = json.loads(run("check", "--json", EMOMETRIC_CORPORA=str(emodb.parent)).stdout)
     assert [problem["kind"] for problem in report["problems"]][:2] == ["missing", "altered"]
+
+
+def test_check_command_names_a_file_whose_name_is_no_utf8(run, emodb):
+    sound = emodb / "download" / "wav" / "03a01Fa.wav"
+    try:
+        shutil.copy(sound, os.fsdecode(os.fsencode(sound.parent) + b"/caf\xe9.wav"))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    done = run("check", "emodb", "--root", str(emodb.parent))
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    path = "download/wav/caf\\xe9.wav"
+    assert f"unreadable   {path}: its name is no UTF-8; rename it" in done.stdout
+    done = run("check", "emodb", "--json", "--root", str(emodb.parent))
+    (report,) = json.loads(done.stdout)
+    assert [(problem["kind"], problem["path"]) for problem in report["problems"]] == [
+        ("extra", path),
+        ("unreadable", path),
+    ]
 
 
 def test_check_command_lists_no_more_than_can_be_read(run, emodb):

@@ -22,8 +22,9 @@ import soundfile
 from typer.testing import CliRunner
 
 from emometric.base import parts
-from emometric.base.errors import CorpusError
+from emometric.base.errors import CorpusError, PipelineError
 from emometric.cli import corpora as cli_corpora
+from emometric.cli import fetching
 from emometric.download import downloading, licences, obtaining, unpacking
 from emometric.download.downloading import Patience
 from emometric.download.fetch import Remote
@@ -486,8 +487,34 @@ def test_damaged_archives(tmp_path, name, share):
     else:
         mode = "w:gz" if name.endswith("gz") else "w"
         content = tarred(*((tar_info(path), body) for path, body in noise.items()), mode=mode)
-    with pytest.raises(CorpusError, match="is damaged or no archive"):
+    with pytest.raises(CorpusError, match="is damaged or no archive") as caught:
         unpack(tmp_path, name, content[: int(share * len(content))])
+    assert "\n" not in str(caught.value)
+
+
+def with_a_name_that_is_no_utf8() -> bytes:
+    """A zip that flags its one name as UTF-8, which it is not."""
+    name = "café.wav".encode()
+    return zipped({"café.wav": b"abc"}).replace(name, name.replace(b"\xc3\xa9", b"\xff\xff"))
+
+
+def with_a_null_byte_in_a_name() -> bytes:
+    info = tar_info("a.wav")
+    info.pax_headers = {"path": "a\0.wav"}
+    return tarred((info, b"abc"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.zip", with_a_name_that_is_no_utf8()),
+        ("a.zip", zipped({"a.wav": b"abc"}).replace(b"a.wav", b"\0.wav")),  # no name at all
+        ("a.tar.gz", with_a_null_byte_in_a_name()),
+    ],
+)
+def test_names_that_no_file_can_have_are_damage(tmp_path, name, content):
+    with pytest.raises(CorpusError, match="is damaged or no archive"):
+        unpack(tmp_path, name, content)
 
 
 def test_one_flipped_bit_in_a_zip_is_noticed(tmp_path):
@@ -574,6 +601,23 @@ def test_an_evil_archive_leaves_nothing(server, tmp_path):
     assert tree(tmp_path) == []
 
 
+def test_an_archive_whose_names_are_damaged_is_fetched_anew(server, tmp_path):
+    server.files["/a.zip"] = with_a_name_that_is_no_utf8()
+    with pytest.raises(CorpusError, match="is damaged or no archive"):
+        obtain(server, tmp_path)
+    assert tree(tmp_path) == []
+    server.files["/a.zip"] = zipped(FILES)
+    assert obtain(server, tmp_path) is True
+
+
+def test_a_file_in_the_place_of_the_corpus_is_left_alone(server, tmp_path):
+    (tmp_path / "emodb").write_bytes(b"mine")
+    with pytest.raises(CorpusError, match=r"emodb: is no folder that can be read .*move it away"):
+        obtain(server, tmp_path)
+    assert tree(tmp_path) == ["emodb"]
+    assert server.asked == []
+
+
 def test_room_for_what_is_unpacked(server, tmp_path, monkeypatch):
     server.files["/a.zip"] = zipped({"zeros.wav": bytes(100 << 20)})
     usage = downloading.shutil.disk_usage(tmp_path)
@@ -627,6 +671,25 @@ def test_a_licence_is_accepted_once_until_it_changes(tmp_path, monkeypatch):
     assert "Read the owner's terms" in licences.text(part)
 
 
+@pytest.mark.parametrize("content", ["[]", "null", "3", '"text"', "{", "\xff"])
+def test_a_record_that_is_none_accepts_nothing(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("EMOMETRIC_CONFIG", str(tmp_path))
+    part = parts.load("corpora", "ravdess")
+    licences.accept("ravdess", part).write_text(content, encoding="latin-1")
+    assert not licences.is_accepted("ravdess", part)
+    licences.accept("ravdess", part)
+    assert licences.is_accepted("ravdess", part)
+
+
+def test_a_configuration_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    (tmp_path / "config").write_text("a file")
+    monkeypatch.setenv("EMOMETRIC_CONFIG", str(tmp_path / "config"))
+    part = parts.load("corpora", "ravdess")
+    assert not licences.is_accepted("ravdess", part)
+    with pytest.raises(PipelineError, match=r"ravdess\.json: cannot be written .*EMOMETRIC_CONFIG"):
+        licences.accept("ravdess", part)
+
+
 # -- the command -----------------------------------------------------------------------------------
 
 
@@ -670,6 +733,15 @@ def test_get_command(get, server, tmp_path):
     assert "is there already" in again.stdout
     assert "CC0" not in again.stdout
     assert len(server.asked) == 2
+
+
+def test_without_a_terminal_nothing_is_accepted(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOMETRIC_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr(sys, "stdin", None)  # as `<&-` leaves it
+    part = parts.load("corpora", "emodb")
+    with pytest.raises(CorpusError, match="its licence is not accepted, nothing was fetched"):
+        fetching.fetch("emodb", part, tmp_path / "root", accept_licence=False)
+    assert not (tmp_path / "root").exists()
 
 
 def test_get_command_reports_another_edition(get, server, tmp_path):

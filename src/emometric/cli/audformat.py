@@ -19,11 +19,12 @@ def import_audformat(
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="Take emotions from this table alone.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a TABLE that is there.")] = False,
 ) -> None:
     """Write an audformat database as a table for a corpus of one's own."""
     table = table or folder / "table.csv"
     done = audformat_exchange.read(
-        folder, table, emotion=emotion, speaker=speaker, tables=tuple(tables or ())
+        folder, table, emotion=emotion, speaker=speaker, tables=tuple(tables or ()), force=force
     )
     print(f"{table}: {done.n_clips} recordings; name it in params.yaml under corpora.own.table")
     if done.unknown:

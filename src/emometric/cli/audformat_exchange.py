@@ -5,6 +5,7 @@ header, db.yaml, tables of labels, and the media that the tables name.
 """
 
 import csv
+import os
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +49,23 @@ def read(
     emotion: str = "emotion",
     speaker: str = "speaker",
     tables: tuple[str, ...] = (),
+    force: bool = False,
 ) -> Imported:
     """Write `table`, a CSV for corpora.own, of the recordings whose emotion a database knows.
 
-    folder: the database; table: at or above the folder of the media. emotion, speaker: names of
-    the schemes or columns; tables: where to look for emotions only, where there are several.
+    folder: the database; table: at or above the folder of the media; it is replaced with `force`
+    alone, and a file of a database never. emotion, speaker: names of the schemes or columns;
+    tables: where to look for emotions only, where there are several.
     Sentence (or transcription), session, intensity, activation (or arousal), valence and
     dominance come along where they are of whole recordings, and train, dev and test as splits.
 
-    Raises CorpusError where there is no database, no emotion or speaker in it, several emotions of
-    one file, labels of segments in place of files, or media outside the table's folder.
+    Raises CorpusError, with nothing written, where there is no database, none of `tables`, no
+    emotion or speaker in it, several emotions of one file, labels of segments in place of files,
+    media outside the table's folder, or where the table must not or cannot be written.
     """
+    _check_target(folder, table, force)
     database = _load(folder)
+    _check_contents(database, folder, table, tables)
     found = _labels(database, emotion, tables=tables or None)
     if found is None:
         raise CorpusError(
@@ -78,9 +84,7 @@ def read(
     rows["split"] = _splits(database).reindex(found.index)
     rows = rows.reset_index(drop=True)
     rows["file"] = [_below(folder, file, table) for file in found.index]
-    rows = rows.sort_values("file")
-    with atomic.new_file(table) as aside:
-        rows[[*COLUMNS]].to_csv(aside, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    _write_table(rows.sort_values("file")[[*COLUMNS]], table)
     unknown = sorted(set(rows["emotion"].dropna()) - set(emotions.EMOTIONS))
     return Imported(n_clips=len(rows), unknown=tuple(unknown))
 
@@ -138,6 +142,49 @@ def _load(folder: Path):
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorpusError(
             f"{folder}: audformat cannot read this database ({reason}); mend it there."
+        ) from None
+
+
+def _check_target(folder: Path, table: Path, force: bool) -> None:
+    """Refuse a table that would replace what it must not, before anything is read."""
+    instead = f"name another table, as in {folder / 'table.csv'}"
+    place = table.resolve()
+    if table.is_dir():
+        raise CorpusError(f"{table}: is a folder; {instead}.")
+    # Header and tables of any database are files named db.*, beside db.yaml.
+    if place.name.lower().startswith("db.") and (place.parent / "db.yaml").is_file():
+        raise CorpusError(f"{table}: is a file of the database; {instead}.")
+    if table.suffix != ".csv":
+        raise CorpusError(f"{table}: does not end in .csv; {instead}.")
+    if os.path.lexists(table) and not force:
+        raise CorpusError(f"{table} is there already; choose another TABLE, or --force to replace.")
+
+
+def _check_contents(database, folder: Path, table: Path, tables: tuple[str, ...]) -> None:
+    """Refuse tables that the database has not, and to replace media or attachments of it."""
+    for name in tables:
+        if name not in database.tables:
+            raise CorpusError(
+                f"{folder}: has no table '{name}'; choose among "
+                f"{', '.join(sorted(database.tables)) or 'no tables'} with --table."
+            )
+    if not table.resolve().is_relative_to(folder.resolve()):
+        return
+    path = table.resolve().relative_to(folder.resolve())
+    attached = [attachment.path for attachment in database.attachments.values()]
+    if path.as_posix() in set(database.files) or any(map(path.is_relative_to, attached)):
+        raise CorpusError(
+            f"{table}: is a file of the database; name another table, as in {folder / 'table.csv'}."
+        )
+
+
+def _write_table(rows: pd.DataFrame, table: Path) -> None:
+    try:
+        with atomic.new_file(table) as aside:
+            rows.to_csv(aside, index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    except OSError as error:
+        raise CorpusError(
+            f"{table}: cannot be written ({error.strerror or error}); name another TABLE."
         ) from None
 
 

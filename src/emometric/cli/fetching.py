@@ -22,7 +22,7 @@ def fetch(corpus: str, part: ModuleType, root: Path, accept_licence: bool) -> bo
     """
     if not licences.is_accepted(corpus, part):
         print(licences.text(part))
-        if not accept_licence and not (sys.stdin.isatty() and typer.confirm("Accept it?")):
+        if not accept_licence and not (_can_answer() and typer.confirm("Accept it?")):
             raise CorpusError(
                 f"{corpus}: its licence is not accepted, nothing was fetched; add --accept-licence "
                 f"if you accept it."
@@ -47,6 +47,11 @@ def fetch(corpus: str, part: ModuleType, root: Path, accept_licence: bool) -> bo
         return True
     print_report(reports[-1])
     return not reports[-1].problems
+
+
+def _can_answer() -> bool:
+    """Whether somebody sits at a terminal; sys.stdin is None where it was closed (<&-)."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def print_report(report: Report) -> None:

@@ -9,6 +9,7 @@ from types import ModuleType
 import platformdirs
 
 from emometric.base import atomic
+from emometric.base.errors import PipelineError
 
 # What the licences ask, in our words; the owner's page is what counts.
 _TERMS = {
@@ -42,16 +43,24 @@ def text(part: ModuleType) -> str:
 
 
 def is_accepted(corpus: str, part: ModuleType) -> bool:
-    """Whether this user has accepted the licence that the corpus has now."""
+    """Whether this user has accepted the licence that the corpus has now.
+
+    A record that cannot be read, or is none, accepts nothing: the user is asked again.
+    """
     try:
         record = json.loads(_path(corpus).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
+        return False
+    if not isinstance(record, dict):
         return False
     return record.get("licence") == part.LICENCE and record.get("url") == part.LICENCE_URL
 
 
 def accept(corpus: str, part: ModuleType) -> Path:
-    """Record the acceptance, with its date, in the user's configuration; returns the file."""
+    """Record the acceptance, with its date, in the user's configuration; returns the file.
+
+    Raises PipelineError where the configuration cannot be written.
+    """
     path = _path(corpus)
     record = {
         "corpus": corpus,
@@ -59,8 +68,14 @@ def accept(corpus: str, part: ModuleType) -> Path:
         "url": part.LICENCE_URL,
         "accepted": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with atomic.new_file(path) as aside:
-        aside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    try:
+        with atomic.new_file(path) as aside:
+            aside.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise PipelineError(
+            f"{path}: cannot be written ({error.strerror}), so that the licence would not stay "
+            f"accepted; set EMOMETRIC_CONFIG to a folder that can be written."
+        ) from None
     return path
 
 

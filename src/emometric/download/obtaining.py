@@ -41,7 +41,7 @@ def obtain(
             f"{root}: cannot be written ({error.strerror}); choose another folder."
         ) from None
     with _locked(root / ".downloads" / f"{corpus}.lock", corpus):
-        if folder.exists() and any(folder.iterdir()):
+        if _holds_something(folder):
             return False
         _check_room(remotes, downloads)
         files = [downloading.download(remote, downloads, patience) for remote in remotes]
@@ -54,6 +54,19 @@ def obtain(
             _refuse(corpus, verify(aside))
         shutil.rmtree(downloads, ignore_errors=True)
     return True
+
+
+def _holds_something(folder: Path) -> bool:
+    """False too where there is no folder yet; CorpusError where something else has its name."""
+    try:
+        return any(folder.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise CorpusError(
+            f"{folder}: is no folder that can be read ({error.strerror}); move it away, or choose "
+            f"another folder of corpora."
+        ) from None
 
 
 def _locked(path: Path, corpus: str):

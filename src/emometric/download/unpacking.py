@@ -22,6 +22,8 @@ _DAMAGE = (
     EOFError,
     NotImplementedError,
     RuntimeError,  # zipfile: an unknown or encrypted member
+    ValueError,  # names that are no UTF-8 or hold a null byte, places before the file's start
+    IndexError,  # zipfile: an entry without a name
     OSError,
 )
 
@@ -81,8 +83,9 @@ def _reading(archive: Path) -> Iterator[None]:
                 f"{archive}: cannot be unpacked ({error.strerror}: {error.filename}); mend that "
                 f"and run again."
             ) from None
+        reason = str(error).partition("\n")[0].rstrip(":")  # tarfile lists all that it tried
         raise CorpusError(
-            f"{archive}: is damaged or no archive ({error}); delete it and fetch it again."
+            f"{archive}: is damaged or no archive ({reason}); delete it and fetch it again."
         ) from None
 
 

@@ -20,11 +20,15 @@ from emometric.sound.audio import MIN_S, SUFFIXES
 from emometric.storage.clip import Clip, Reject
 
 KINDS = ("missing", "extra", "altered", "unreadable", "count")
+_FAULTS = (AudioError, CorpusError, OSError, UnicodeError)  # of one file; the others are heard
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """kind: one of KINDS. path: below the corpus's folder; what is counted, for a count."""
+    """kind: one of KINDS. path: below the corpus's folder; what is counted, for a count.
+
+    Of a name that is no UTF-8, path and detail hold the odd bytes escaped, as in `caf\\xe9.wav`.
+    """
 
     kind: str
     path: str
@@ -52,12 +56,12 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class _Heard:
-    """One recording: its measures or why there are none, its digests."""
+    """One recording: its measures or why there are none, its digests (None: not to be read)."""
 
     path: str
     measures: Measures | None
     fault: str | None
-    blake2b: str
+    blake2b: str | None
     sha256: str | None
 
 
@@ -109,7 +113,9 @@ def check(corpus: str, folder: Path, *, linked: Mapping[str, str] | None = None)
         is_partial=counts.is_partial,
         checked=[*counts.checked, *labels.checked, *checked],
         not_checked=[*counts.not_checked, *labels.not_checked, *not_checked],
-        problems=sorted(problems, key=lambda p: (KINDS.index(p.kind), p.path, p.detail)),
+        problems=sorted(
+            map(_printable, problems), key=lambda p: (KINDS.index(p.kind), p.path, p.detail)
+        ),
     )
 
 
@@ -124,18 +130,39 @@ def _listen(
 
 
 def _hear(folder: Path, path: str, with_sha256: bool, channel: str) -> _Heard:
-    measures, fault, sha256 = None, None, None
+    measures, fault, blake2b, sha256 = None, None, None, None
     try:
         measures = measuring.measure(folder / path, channel=channel)
         if measures.seconds < MIN_S:
             fault = f"lasts {measures.seconds:.3f} s, less than {MIN_S} s"
-    except AudioError as error:
-        fault = str(error).removeprefix(f"{folder / path}: ")
-    blake2b, _ = roots.digest(folder / path)
-    if with_sha256:
-        with (folder / path).open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except _FAULTS as error:
+        fault = _words(error, folder / path)
+    try:
+        blake2b, _ = roots.digest(folder / path)
+        if with_sha256:
+            with (folder / path).open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except _FAULTS as error:
+        fault = fault or _words(error, folder / path)
     return _Heard(path=path, measures=measures, fault=fault, blake2b=blake2b, sha256=sha256)
+
+
+def _words(error: Exception, path: Path) -> str:
+    """What is wrong with one file, without its path."""
+    if isinstance(error, UnicodeError):  # libsndfile takes names in UTF-8 only
+        return "its name is no UTF-8; rename it"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror or error}); mend that and check again"
+    return str(error).removeprefix(f"{path}: ")
+
+
+def _printable(problem: Problem) -> Problem:
+    """The problem with odd bytes of a file name escaped: neither UTF-8 nor JSON can hold them."""
+    path, detail = (
+        text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        for text in (problem.path, problem.detail)
+    )
+    return Problem(problem.kind, path, detail)
 
 
 def _names(
@@ -196,7 +223,7 @@ def _bytes(
             if one.sha256 != owners[one.path]:
                 detail = f"its sha256 is {one.sha256}, published is {owners[one.path]}"
                 problems.append(Problem("altered", one.path, detail))
-        elif linked.get(one.path, one.blake2b) != one.blake2b:
+        elif one.blake2b and linked.get(one.path, one.blake2b) != one.blake2b:
             problems.append(Problem("altered", one.path, "its bytes have changed since the link"))
     return problems
 
@@ -223,16 +250,19 @@ def _basis(
     else:
         not_checked.append("names one by one: no list of them is published")
     n_owners = sum(one.sha256 is not None for one in heard)
-    n_linked = sum(one.sha256 is None and one.path in linked for one in heard)
-    n_rest = len(heard) - n_owners - n_linked
+    n_unread = sum(one.blake2b is None for one in heard)
+    n_linked = sum(bool(one.blake2b) and not one.sha256 and one.path in linked for one in heard)
+    n_rest = len(heard) - n_owners - n_unread - n_linked
     if n_owners:
         checked.append(f"bytes of {n_owners} recordings: the owner's sha256 ({names.source})")
     if n_linked:
         checked.append(f"bytes of {n_linked} recordings: as they were when linked")
-    if n_owners < len(heard):
+    if n_owners + n_unread < len(heard):
         has_digests = names is not None and any(r.sha256 for r in names.recordings.values())
         why = "not in its container" if has_digests else "it publishes no digests of single files"
-        not_checked.append(f"bytes of {len(heard) - n_owners} recordings against the owner: {why}")
+        not_checked.append(f"bytes of {n_linked + n_rest} recordings against the owner: {why}")
+    if n_unread:
+        not_checked.append(f"bytes of {n_unread} recordings: they cannot be read")
     if n_rest:
         not_checked.append(f"bytes of {n_rest} recordings against the link: not linked here")
     if n_known:
