@@ -16,10 +16,9 @@ from typer.testing import CliRunner
 
 from emometric.base import parts
 from emometric.base.errors import AudioError, CorpusError
-from emometric.bench import measuring
 from emometric.cli import corpora as cli_corpora
 from emometric.cli import corpus_figure
-from emometric.inspection import describing
+from emometric.inspection import describing, measuring
 from emometric.report.style import CorpusHeading, to_png
 from emometric.storage import store
 from emometric.storage.clip import MANIFEST_SCHEMA

@@ -11,10 +11,9 @@ import joblib
 from emometric.acquisition import exclusions, listing, roots
 from emometric.base import console, parts
 from emometric.base.errors import AudioError, CorpusError
-from emometric.bench import measuring
-from emometric.bench.measuring import Measures
-from emometric.inspection import counting, published
+from emometric.inspection import counting, measuring, published
 from emometric.inspection.counting import Counted
+from emometric.inspection.measuring import Measures
 from emometric.inspection.published import Published
 from emometric.sound.audio import MIN_S, SUFFIXES
 from emometric.storage.clip import Clip, Reject

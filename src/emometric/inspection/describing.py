@@ -14,8 +14,8 @@ from emometric import emotions
 from emometric.acquisition import exclusions
 from emometric.base import console, parts
 from emometric.base.errors import AudioError, CorpusError
-from emometric.bench import measuring
-from emometric.bench.measuring import Measures
+from emometric.inspection import measuring
+from emometric.inspection.measuring import Measures
 from emometric.sound import audio
 from emometric.storage import store
 from emometric.storage.clip import Clip
