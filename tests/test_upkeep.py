@@ -475,6 +475,14 @@ def test_prune_spares_a_run_of_another_checkout_that_is_at_work(project):
     assert len(pack_paths) == 1
 
 
+def test_the_index_of_a_version_in_use_stays(project):
+    """All its packs may go: a run here may have the index open, and writes others soon."""
+    (index,) = (project.root / "clips/log_mel").glob("*/entries.sqlite")
+    code, found = project.json("prune", "--down-to", "0")
+    assert code == 0 and found["entries"] == 2 * N_CLIPS and found["leftovers"] == 0
+    assert index.exists() and not project.packs()
+
+
 def test_what_goes_is_told_before(project):
     """A dry run counts the same bytes, the index of a version among them that goes as a whole."""
     make_old(project)

@@ -138,7 +138,7 @@ def prune(
     going = inventory.chosen_to_go(
         inventory.held(root), current, unused_days=unused_days, down_to=limit
     )
-    leftovers = inventory.leftovers(root, going)
+    leftovers = inventory.leftovers(root, current, going)
     freed = sum(entry.n_bytes for entry in going) + _total(leftovers)
     if not dry_run:
         inventory.remove([*(entry.path for entry in going), *leftovers], root)

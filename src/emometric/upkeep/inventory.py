@@ -196,12 +196,16 @@ def chosen_to_go(
 
 
 def leftovers(
-    root: str | Path, going: Iterable[Held] = (), *, now: float | None = None
+    root: str | Path,
+    current: Mapping[tuple[str, str], str | None],
+    going: Iterable[Held] = (),
+    *,
+    now: float | None = None,
 ) -> list[Path]:
     """Files of the clip cache that are no entries, and none of a run at work.
 
     Those of killed writers, an hour old or more; what was derived from packs that are gone as long,
-    or of which all are `going` now.
+    or, of an old version, from packs of which all are `going` now.
     """
     now = time.time() if now is None else now
     found = []
@@ -211,6 +215,8 @@ def leftovers(
                 found.append(path)
     gone = {entry.path for entry in going}
     for part, version in cache_files.parts(root):
+        if is_current(CLIPS, part, version, current):
+            continue  # a run may have the index open
         packs_there = set(cache_files.pack_paths(root, part, version))
         if packs_there and packs_there <= gone:
             found += cache_files.derived(root, part, version)
